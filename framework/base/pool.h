@@ -1,0 +1,48 @@
+/*
+ * The one thread pool: parallel loops whose chunks depend on the size alone.
+ *
+ * A loop over n with a grain has ceil(n / grain) chunks; threads take them one by one, the
+ * caller included, so the caller finishes alone when the others are busy elsewhere. Idle
+ * workers spin for a bounded time, then sleep on a futex. A loop inside a loop runs in the
+ * calling thread. Floor 0.
+ *
+ * Lane numbers: 0 for the caller, 1 .. threads-1 for workers; at most one thread is in a lane
+ * at a time. Loops of one pool are started by one thread at a time.
+ */
+#ifndef LM_BASE_POOL_H
+#define LM_BASE_POOL_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct lm_pool;
+
+/** The same shape as lamina_body_fn. */
+typedef int32_t (*lm_pool_body_fn)(void *arg, int64_t begin, int64_t end, uint32_t lane);
+
+/**
+ * Starts a pool.
+ * @param threads  1 to 1024, the caller counted; 1 starts no thread and takes no lock
+ * @param out      owned by the caller, release with lm_pool_free()
+ * @return LAMINA_OK; LAMINA_E_NOMEM; LAMINA_E_INTERNAL when a thread cannot be started
+ */
+enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out,
+                                  struct lm_error *error) LM_MUST_CHECK;
+
+/** Stops the threads and waits for them. NULL is fine. */
+void lm_pool_free(struct lm_pool *pool);
+
+uint32_t lm_pool_threads(const struct lm_pool *pool);
+
+/**
+ * Runs body on all chunks. @return LAMINA_OK (0), or the status of the failed chunk with the
+ * lowest number; chunks after a failure may be left out. n <= 0 does nothing.
+ */
+int32_t lm_pool_run(struct lm_pool *pool, int64_t n, int64_t grain, lm_pool_body_fn body,
+                    void *arg);
+
+/** Threads that make sense here: CPUs of the affinity mask, bounded by the cgroup's quota. */
+uint32_t lm_pool_default_threads(void);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * The service "lamina.gemm/1": C = A B, or C += A B, in float32, with a bias.
+ *
+ * Element (i, p) of A is at a[i * a_row + p * a_column], and B likewise, so that a transpose
+ * costs nothing but exchanged strides. C is row-major with leading dimension c_row >= n. C
+ * overlaps neither A nor B. k = 0 gives zeros (plus bias), m = 0 or n = 0 does nothing.
+ *
+ * The result does not depend on the number of threads.
+ */
+#ifndef LAMINA_GEMM_H
+#define LAMINA_GEMM_H
+
+#include <lamina/host.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LAMINA_GEMM_ID "lamina.gemm/1"
+
+/** Flags of a task. */
+enum {
+  LAMINA_GEMM_ADD = 1 /* add to C instead of overwriting it */
+};
+
+/** One multiplication. Grows at the end. */
+struct lamina_gemm_task {
+  uint32_t size, flags;
+  int64_t m, n, k;
+  const float *a;
+  int64_t a_row, a_column;
+  const float *b;
+  int64_t b_row, b_column;
+  float *c;
+  int64_t c_row;
+  const float *bias; /* [n], added to each row of C; NULL for none */
+  /* Where the service finds its part of the calling layer's scratch. */
+  uint64_t shared_offset, lane_offset;
+};
+
+/** Bytes of scratch that run() needs: add them to the layer's own in infer(). */
+struct lamina_gemm_scratch {
+  uint64_t shared, per_lane;
+};
+
+/** The interface. Append-only. */
+struct lamina_gemm {
+  uint32_t size, reserved;
+  void *self;
+
+  /** What a task of this size needs, at most; pure. */
+  void (*scratch)(void *self, int64_t m, int64_t n, int64_t k, struct lamina_gemm_scratch *out);
+
+  /** Computes. Uses lamina_parallel_for() and lamina_scratch() of the call. */
+  int32_t (*run)(void *self, struct lamina_call *call, const struct lamina_gemm_task *task);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif
