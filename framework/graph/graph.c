@@ -144,8 +144,7 @@ int32_t lm_graph_find_source(const struct lm_graph *graph, const char *name)
 }
 
 /* A node is ready when the nodes it reads, and the one it shares with, are placed. */
-static bool is_ready(const struct lm_graph *graph, const struct lm_node *node,
-                     const bool *placed)
+static bool is_ready(const struct lm_node *node, const bool *placed)
 {
   if (node->share >= 0 && !placed[node->share]) {
     return false;
@@ -155,7 +154,6 @@ static bool is_ready(const struct lm_graph *graph, const struct lm_node *node,
       return false;
     }
   }
-  (void)graph;
   return true;
 }
 
@@ -198,7 +196,7 @@ static int32_t next_ready(const struct lm_graph *graph, const bool *placed, bool
 {
   for (uint32_t i = 0; i < graph->n_nodes; i++) {
     bool is_metric = graph->nodes[i]->kind == LM_NODE_METRIC;
-    if (!placed[i] && is_metric == metrics && is_ready(graph, graph->nodes[i], placed)) {
+    if (!placed[i] && is_metric == metrics && is_ready(graph->nodes[i], placed)) {
       return (int32_t)i;
     }
   }

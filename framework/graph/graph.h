@@ -48,6 +48,7 @@ struct lm_node {
   uint32_t n_inputs;
   int32_t share; /* node whose parameters are used, or -1 */
   enum lm_in_place in_place;
+  bool frozen;       /* as a whole: its states are not updated either */
   double loss_weight;                  /* losses: factor in the sum that is trained */
   int32_t parameters[LM_MAX_FACTS];    /* indices into the graph's table */
   int32_t states[LM_MAX_FACTS];
