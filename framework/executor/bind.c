@@ -2,6 +2,7 @@
  * Binding: turning the plan's offsets into addresses. Done when a program is made and again
  * when the arena moves.
  */
+#include "base/memory.h"
 #include "executor/executor_internal.h"
 
 static char *address(const struct lm_executor *executor, const struct lm_plan *plan,
