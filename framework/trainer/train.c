@@ -314,8 +314,10 @@ static enum lamina_status prepare(struct lm_training *training, struct lm_error 
     return lm_session_fit(training->session, error);
   }
   LM_TRY(lm_training_restore(training, error));
-  training->progress.finished = training->progress.finished != 0 &&
-                                is_last_step(training);
+  const struct lm_early_stopping_settings *early = &training->experiment->early_stopping;
+  training->progress.finished =
+      is_last_step(training) ||
+      (early->enabled != 0 && training->progress.bad_epochs >= early->patience);
   return lm_run_folder_cut(&training->run, training->progress.epoch, error);
 }
 
