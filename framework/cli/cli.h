@@ -47,7 +47,7 @@ enum lamina_status lm_command_predict(struct lm_cli *cli, struct lm_error *error
 enum lamina_status lm_command_list(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_inspect(struct lm_cli *cli, struct lm_error *error);
 
-/** Makes cli->registry and cli->pool. */
+/** Makes cli->registry; the pool is made when something is built. */
 enum lamina_status lm_cli_start(struct lm_cli *cli, struct lm_error *error) LM_MUST_CHECK;
 
 /** Loads and builds the experiment of args[0]; data is not read. */

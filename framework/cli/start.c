@@ -21,9 +21,7 @@ enum lamina_status lm_cli_start(struct lm_cli *cli, struct lm_error *error)
 {
   struct lm_registry_options options = {
       .plugin_path = cli->plugin_path, .log = lm_cli_log, .log_arg = cli};
-  LM_TRY(lm_registry_create(&options, &cli->registry, error));
-  uint32_t threads = cli->threads == 0 ? lm_pool_default_threads() : cli->threads;
-  return lm_pool_create(threads, &cli->pool, error);
+  return lm_registry_create(&options, &cli->registry, error);
 }
 
 enum lamina_status lm_cli_build(struct lm_cli *cli, struct lm_config *config, bool predict_only,
@@ -34,8 +32,18 @@ enum lamina_status lm_cli_build(struct lm_cli *cli, struct lm_config *config, bo
                                           .log = lm_cli_log,
                                           .log_arg = cli,
                                           .predict_only = predict_only};
+  enum lamina_status status = LAMINA_OK;
+  if (cli->pool == NULL) {
+    uint32_t threads = cli->threads == 0 ? lm_pool_default_threads() : cli->threads;
+    status = lm_pool_create(threads, &cli->pool, error);
+    options.pool = cli->pool;
+  }
+  if (status != LAMINA_OK) {
+    lm_config_free(config);
+    return status;
+  }
   lm_guard_watch(true);
-  enum lamina_status status = lm_experiment_create(config, &options, out, error);
+  status = lm_experiment_create(config, &options, out, error);
   lm_guard_watch(false);
   return status;
 }
