@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -31,12 +32,20 @@ struct tour {
   struct lm_error *error;
 };
 
+/* Runs first when a plugin calls exit(): what the program does at its own end is not done. */
+static void leave(int status, void *arg)
+{
+  (void)arg;
+  _exit(status);
+}
+
 /* The plugin must not write between our lines, and its death must look like one. */
 static void prepare_child(void)
 {
   static const int reset[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGINT, SIGTERM};
   const struct rlimit no_core = {0, 0};
   (void)setrlimit(RLIMIT_CORE, &no_core);
+  (void)on_exit(leave, NULL);
   for (size_t i = 0; i < sizeof reset / sizeof reset[0]; i++) {
     (void)signal(reset[i], SIG_DFL);
   }
@@ -134,7 +143,6 @@ static enum lamina_status try_plugin(struct tour *tour, const char *path, bool *
   if (pipe2(ends, O_CLOEXEC) != 0) {
     return lm_fail(tour->error, LAMINA_E_INTERNAL, "a pipe cannot be made: %s", strerror(errno));
   }
-  (void)fflush(NULL); /* a plugin that calls exit() must not write it again */
   pid_t child = fork();
   if (child == 0) {
     run_child(tour->registry, path, ends[1]);

@@ -19,7 +19,9 @@
 #include "fixture.h"
 
 /* Some constructors need these, none needs all. */
-static inline void spring_trap(void)
+#define MAYBE_UNUSED __attribute__((unused))
+
+MAYBE_UNUSED static void spring_trap(void)
 {
   const char *path = getenv("LAMINA_TEST_TRAP");
   int fd = path == NULL ? -1 : open(path, O_CREAT | O_WRONLY, 0600);
@@ -28,7 +30,7 @@ static inline void spring_trap(void)
   }
 }
 
-static inline void hang(void)
+MAYBE_UNUSED static void hang(void)
 {
   for (;;) {
     (void)pause();
