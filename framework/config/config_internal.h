@@ -100,6 +100,13 @@ size_t lm_code_point(const unsigned char *s, uint32_t *out);
 /** Part of a text on one line, cut and escaped for a message; borrowed from buffer. */
 const char *lm_excerpt(const char *text, char *buffer, size_t size);
 
+/** What a reader wanted of a scalar that it refuses. */
+enum lm_wanted { LM_WANT_INTEGER, LM_WANT_NUMBER, LM_WANT_BOOL };
+
+/** What the writer most likely meant, as a clause for the end of the sentence, or "". */
+void lm_scalar_hint(const struct lm_value *value, enum lm_wanted wanted, char *hint,
+                    size_t size);
+
 /** Events of one YAML document to a tree. */
 struct lm_source {
   const char *text;

@@ -7,19 +7,15 @@
  * which a plugin may have changed.
  */
 #include <ctype.h>
-#include <errno.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "config/config_internal.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-enum wanted { WANT_INTEGER, WANT_NUMBER, WANT_BOOL };
 
 static bool is_digit(char c)
 {
@@ -227,13 +223,11 @@ const char *lm_excerpt(const char *text, char *buffer, size_t size)
 
 const char *lm_value_describe(const struct lm_value *value, char *buffer, size_t size)
 {
-  if (value == NULL) {
-    return "nothing";
-  }
-  if (value->kind != LM_VALUE_SCALAR) {
-    static const char *const kinds[] = {
-        [LM_VALUE_NULL] = "null", [LM_VALUE_LIST] = "a list", [LM_VALUE_MAP] = "a map"};
-    return kinds[value->kind];
+  static const char *const kinds[] = {
+      [LM_VALUE_NULL] = "null", [LM_VALUE_LIST] = "a list", [LM_VALUE_MAP] = "a map"};
+  if (value == NULL || value->kind != LM_VALUE_SCALAR) {
+    (void)snprintf(buffer, size, "%s", value == NULL ? "nothing" : kinds[value->kind]);
+    return buffer;
   }
   char excerpt[LM_EXCERPT];
   (void)lm_excerpt(value->text, excerpt, sizeof excerpt);
@@ -248,103 +242,15 @@ const char *lm_value_describe(const struct lm_value *value, char *buffer, size_t
   return buffer;
 }
 
-static bool is_yes_or_no(const char *text)
-{
-  static const char *const words[] = {"yes", "no", "on", "off", "y", "n"};
-  for (size_t i = 0; i < COUNT_OF(words); i++) {
-    if (strcasecmp(text, words[i]) == 0) {
-      return true;
-    }
-  }
-  return strcmp(text, "0") == 0 || strcmp(text, "1") == 0;
-}
-
-/* The text without some characters, if that makes it a number. */
-static bool cleaned_number(const char *text, const char *unwanted, char *out, size_t size)
-{
-  size_t used = 0;
-  for (const char *s = text; *s != '\0'; s++) {
-    if (strchr(unwanted, *s) == NULL) {
-      if (used + 1 >= size) {
-        return false;
-      }
-      out[used++] = *s;
-    }
-  }
-  out[used] = '\0';
-  return is_decimal(out);
-}
-
-/* Numbers of other languages: 0x10, 0o17, 010, 1_000, 1,5. */
-static void hint_foreign_number(const char *text, char *hint, size_t size)
-{
-  const char *digits = skip_sign(text);
-  const char *zeros = digits;
-  char plain[LM_EXCERPT];
-  char *end = NULL;
-  while (zeros[0] == '0' && is_digit(zeros[1])) {
-    zeros++;
-  }
-  if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'o' || digits[1] == 'b')) {
-    int base = digits[1] == 'x' ? 16 : digits[1] == 'o' ? 8 : 2;
-    errno = 0;
-    long long number = strtoll(digits + 2, &end, base);
-    if (isalnum((unsigned char)digits[2]) && *end == '\0' && errno == 0) {
-      (void)snprintf(hint, size, " (only decimal numbers are read: write %s%lld)",
-                     text[0] == '-' ? "-" : "", number);
-    }
-  } else if (zeros != digits && is_decimal(zeros) && strlen(zeros) < LM_EXCERPT) {
-    (void)snprintf(hint, size, " (write %s%s without leading zeros; octal is not read)",
-                   text[0] == '-' ? "-" : "", zeros);
-  } else if (strchr(text, '_') != NULL && cleaned_number(text, "_", plain, sizeof plain)) {
-    (void)snprintf(hint, size, " (write %s without underscores)", plain);
-  } else if (strchr(text, ',') != NULL && cleaned_number(text, ",", plain, sizeof plain)) {
-    (void)snprintf(hint, size, " (write a point for decimals and nothing between thousands)");
-  } else if (strcasecmp(digits, "inf") == 0 || strcasecmp(digits, "nan") == 0 ||
-             strcasecmp(digits, "infinity") == 0) {
-    (void)snprintf(hint, size, " (write .inf or .nan)");
-  }
-}
-
-static void hint_integer(const char *text, char *hint, size_t size)
-{
-  double number;
-  if (!is_decimal(text) || parse_decimal(text, &number) != NULL) {
-    hint_foreign_number(text, hint, size);
-  } else if (fabs(number) < 1e15 && floor(number) == number) {
-    (void)snprintf(hint, size, " (write %.0f)", number);
-  }
-}
-
-/* What the writer most likely meant, as a clause for the end of the sentence, or "". */
-static void hint_at(const struct lm_value *value, enum wanted wanted, char *hint, size_t size)
-{
-  hint[0] = '\0';
-  if (value == NULL || value->kind != LM_VALUE_SCALAR) {
-    return;
-  }
-  enum lm_plain class = lm_plain_class(value->text);
-  bool is_number = class == LM_PLAIN_INTEGER || class == LM_PLAIN_FLOAT;
-  if (value->quoted && (wanted == WANT_BOOL ? class == LM_PLAIN_BOOL : is_number)) {
-    (void)snprintf(hint, size, " (in quotes it is text: remove the quotes)");
-  } else if (wanted == WANT_BOOL && is_yes_or_no(value->text)) {
-    (void)snprintf(hint, size, " (write true or false)");
-  } else if (wanted == WANT_INTEGER && !value->quoted) {
-    hint_integer(value->text, hint, size);
-  } else if (wanted == WANT_NUMBER && !value->quoted) {
-    hint_foreign_number(value->text, hint, size);
-  }
-}
-
 static enum lamina_status refuse(const struct lm_value *value, const char *what,
-                                 enum wanted wanted, struct lm_error *error)
+                                 enum lm_wanted wanted, struct lm_error *error)
 {
-  static const char *const names[] = {[WANT_INTEGER] = "an integer",
-                                      [WANT_NUMBER] = "a number",
-                                      [WANT_BOOL] = "true or false"};
+  static const char *const names[] = {[LM_WANT_INTEGER] = "an integer",
+                                      [LM_WANT_NUMBER] = "a number",
+                                      [LM_WANT_BOOL] = "true or false"};
   char found[LM_EXCERPT + 16];
   char hint[LM_EXCERPT + 64];
-  hint_at(value, wanted, hint, sizeof hint);
+  lm_scalar_hint(value, wanted, hint, sizeof hint);
   return lm_fail_at(error, LAMINA_E_INVALID, value == NULL ? NULL : &value->where,
                     "%s: expected %s, found %s%s", what, names[wanted],
                     lm_value_describe(value, found, sizeof found), hint);
@@ -370,7 +276,7 @@ enum lamina_status lm_value_i64(const struct lm_value *value, const char *what, 
 {
   const char *text = plain_text(value);
   if (text == NULL || !is_integer(text)) {
-    return refuse(value, what, WANT_INTEGER, error);
+    return refuse(value, what, LM_WANT_INTEGER, error);
   }
   if (!parse_i64(text, out)) {
     return refuse_number(value, what, "does not fit into a 64-bit integer", error);
@@ -384,7 +290,7 @@ enum lamina_status lm_value_f64(const struct lm_value *value, const char *what, 
   const char *text = plain_text(value);
   const char *fault = NULL;
   if (text == NULL) {
-    return refuse(value, what, WANT_NUMBER, error);
+    return refuse(value, what, LM_WANT_NUMBER, error);
   }
   if (is_special(text, out)) {
     return LAMINA_OK;
@@ -394,7 +300,7 @@ enum lamina_status lm_value_f64(const struct lm_value *value, const char *what, 
   } else if (is_fraction(text)) {
     fault = parse_fraction(text, out);
   } else {
-    return refuse(value, what, WANT_NUMBER, error);
+    return refuse(value, what, LM_WANT_NUMBER, error);
   }
   return fault == NULL ? LAMINA_OK : refuse_number(value, what, fault, error);
 }
@@ -404,7 +310,7 @@ enum lamina_status lm_value_bool(const struct lm_value *value, const char *what,
 {
   const char *text = plain_text(value);
   if (text == NULL || !read_bool(text, out)) {
-    return refuse(value, what, WANT_BOOL, error);
+    return refuse(value, what, LM_WANT_BOOL, error);
   }
   return LAMINA_OK;
 }
