@@ -84,7 +84,7 @@ bool lm_value_is_null(const struct lm_value *value);
 
 /* Typed readings of a scalar. Failures are LAMINA_E_INVALID, say what was found and what was
  * expected, and hint at `yes`, `0x10`, `1_000` and quoted numbers. `what` names the value in
- * the sentence, such as "units". */
+ * the sentence, such as "units". *out changes on success only. */
 
 enum lamina_status lm_value_i64(const struct lm_value *value, const char *what, int64_t *out,
                                 struct lm_error *error) LM_MUST_CHECK;

@@ -43,20 +43,17 @@ static bool is_yes_or_no(const char *text)
   return strcmp(text, "0") == 0 || strcmp(text, "1") == 0;
 }
 
-/* The text without some characters, if that makes it a number. */
-static bool cleaned_number(const char *text, const char *unwanted, char *out, size_t size)
+/* The text without its underscores, if that makes it a number. */
+static bool cleaned_number(const char *text, char *out, size_t size)
 {
   size_t used = 0;
   for (const char *s = text; *s != '\0'; s++) {
-    if (strchr(unwanted, *s) == NULL) {
-      if (used + 1 >= size) {
-        return false;
-      }
+    if (*s != '_' && used + 1 < size) {
       out[used++] = *s;
     }
   }
   out[used] = '\0';
-  return is_decimal(out);
+  return strlen(text) < size && is_decimal(out);
 }
 
 /* Numbers of other languages: 0x10, 0o17, 010, 1_000, 1,5. */
@@ -80,9 +77,9 @@ static void hint_foreign_number(const char *text, char *hint, size_t size)
   } else if (zeros != digits && is_decimal(zeros) && strlen(zeros) < LM_EXCERPT) {
     (void)snprintf(hint, size, " (write %s%s without leading zeros; octal is not read)",
                    text[0] == '-' ? "-" : "", zeros);
-  } else if (strchr(text, '_') != NULL && cleaned_number(text, "_", plain, sizeof plain)) {
+  } else if (strchr(text, '_') != NULL && cleaned_number(text, plain, sizeof plain)) {
     (void)snprintf(hint, size, " (write %s without underscores)", plain);
-  } else if (strchr(text, ',') != NULL && cleaned_number(text, ",", plain, sizeof plain)) {
+  } else if (is_digit(digits[0]) && digits[strspn(digits, "0123456789.,")] == '\0') {
     (void)snprintf(hint, size, " (write a point for decimals and nothing between thousands)");
   } else if (strcasecmp(digits, "inf") == 0 || strcasecmp(digits, "nan") == 0 ||
              strcasecmp(digits, "infinity") == 0) {

@@ -6,7 +6,6 @@
  * with the spelling that is meant. Number parsing does not depend on the process's locale,
  * which a plugin may have changed.
  */
-#include <ctype.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -41,8 +40,11 @@ static bool is_null(const char *text)
 static bool read_bool(const char *text, bool *out)
 {
   static const char *const words[] = {"true", "True", "TRUE", "false", "False", "FALSE"};
-  *out = tolower((unsigned char)text[0]) == 't';
-  return is_one_of(text, words, COUNT_OF(words));
+  if (!is_one_of(text, words, COUNT_OF(words))) {
+    return false;
+  }
+  *out = text[0] == 't' || text[0] == 'T';
+  return true;
 }
 
 static const char *skip_sign(const char *s)
@@ -105,8 +107,11 @@ static bool is_special(const char *text, double *out)
     *out = (double)NAN;
     return true;
   }
+  if (!is_one_of(skip_sign(text), infinities, COUNT_OF(infinities))) {
+    return false;
+  }
   *out = text[0] == '-' ? -(double)INFINITY : (double)INFINITY;
-  return is_one_of(skip_sign(text), infinities, COUNT_OF(infinities));
+  return true;
 }
 
 enum lm_plain lm_plain_class(const char *text)
@@ -278,9 +283,11 @@ enum lamina_status lm_value_i64(const struct lm_value *value, const char *what, 
   if (text == NULL || !is_integer(text)) {
     return refuse(value, what, LM_WANT_INTEGER, error);
   }
-  if (!parse_i64(text, out)) {
+  int64_t number;
+  if (!parse_i64(text, &number)) {
     return refuse_number(value, what, "does not fit into a 64-bit integer", error);
   }
+  *out = number;
   return LAMINA_OK;
 }
 
@@ -289,20 +296,22 @@ enum lamina_status lm_value_f64(const struct lm_value *value, const char *what, 
 {
   const char *text = plain_text(value);
   const char *fault = NULL;
+  double number = 0;
   if (text == NULL) {
     return refuse(value, what, LM_WANT_NUMBER, error);
   }
-  if (is_special(text, out)) {
-    return LAMINA_OK;
-  }
   if (is_decimal(text)) {
-    fault = parse_decimal(text, out);
+    fault = parse_decimal(text, &number);
   } else if (is_fraction(text)) {
-    fault = parse_fraction(text, out);
-  } else {
+    fault = parse_fraction(text, &number);
+  } else if (!is_special(text, &number)) {
     return refuse(value, what, LM_WANT_NUMBER, error);
   }
-  return fault == NULL ? LAMINA_OK : refuse_number(value, what, fault, error);
+  if (fault != NULL) {
+    return refuse_number(value, what, fault, error);
+  }
+  *out = number;
+  return LAMINA_OK;
 }
 
 enum lamina_status lm_value_bool(const struct lm_value *value, const char *what, bool *out,

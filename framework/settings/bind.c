@@ -94,8 +94,8 @@ static enum lamina_status read_f64(const struct lm_binding *binding,
   struct lm_range range;
   LM_TRY(lm_value_f64(value, binding->what, out, error));
   if (!lm_range_parse(binding->row->range, false, &range) || !lm_range_has_f64(&range, *out)) {
-    return refuse_range(binding, value, binding->row->range == NULL ? "a finite number" : "a number",
-                        error);
+    const char *kind = binding->row->range == NULL ? "a finite number" : "a number";
+    return refuse_range(binding, value, kind, error);
   }
   return LAMINA_OK;
 }
@@ -141,8 +141,8 @@ static enum lamina_status bind_str(const struct lm_binding *binding, void *field
 /* Whether no path at all is a value: it is if it is the default. */
 static bool may_be_empty(const struct lamina_setting *row)
 {
-  return row->deflt != NULL &&
-         (row->deflt[0] == '\0' || strcmp(row->deflt, "\"\"") == 0 || strcmp(row->deflt, "''") == 0);
+  return row->deflt != NULL && (row->deflt[0] == '\0' || strcmp(row->deflt, "\"\"") == 0 ||
+                                strcmp(row->deflt, "''") == 0);
 }
 
 static enum lamina_status bind_path(const struct lm_binding *binding, void *field,
