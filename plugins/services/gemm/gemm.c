@@ -1,7 +1,7 @@
 /*
  * The service "lamina.gemm/1". setup() chooses the instruction set, run() the way: small
- * products go straight to the tiles, all others are cut into blocks. The architecture is told
- * in gemm_internal.h, the cutting in blocks.c.
+ * products go straight to the tiles, products bound by memory are streamed, all others are cut
+ * into blocks. gemm_internal.h tells how it hangs together.
  */
 #define LAMINA_LICENSE "MIT"
 #define LAMINA_ORIGIN "Lamina"
@@ -73,6 +73,10 @@ static int32_t run(void *self, struct lamina_call *call, const struct lamina_gem
   LAMINA_TRY(check(call, task));
   if (task->m == 0 || task->n == 0 || lm_gemm_small(gemm->chosen, task)) {
     return LAMINA_OK;
+  }
+  int32_t status = LAMINA_OK;
+  if (lm_gemm_stream(gemm->chosen, call, task, &status)) {
+    return status;
   }
   return lm_gemm_blocks(gemm->chosen, call, task);
 }

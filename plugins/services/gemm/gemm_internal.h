@@ -85,6 +85,10 @@ int32_t lm_gemm_blocks(const struct lm_gemm_kernel *kernel, struct lamina_call *
 void lm_gemm_blocks_scratch(const struct lm_gemm_kernel *kernel, int64_t m, int64_t n, int64_t k,
                             struct lamina_gemm_scratch *out);
 
+/** Computes a task that is bound by memory; false when it is not one. stream.c */
+bool lm_gemm_stream(const struct lm_gemm_kernel *kernel, struct lamina_call *call,
+                    const struct lamina_gemm_task *task, int32_t *status);
+
 /** Computes a task that needs neither packing nor threads; false when it is not one. small.c */
 bool lm_gemm_small(const struct lm_gemm_kernel *kernel, const struct lamina_gemm_task *task);
 

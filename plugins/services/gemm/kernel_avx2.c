@@ -90,8 +90,11 @@ INLINE void run(const struct lm_gemm_tile *tile, int rows, int vectors,
   for (int64_t p = tile->k; p > 0; p--) {
     __m256 row[LM_GEMM_MOST_VECTORS];
     load_b(b, last, vectors, source, row);
-    if (source == LM_GEMM_COPY) {
+    _mm_prefetch((const char *)(a[0] + AHEAD * a_column), _MM_HINT_T0);
+    if (source != LM_GEMM_PANEL) {
       _mm_prefetch((const char *)(b + AHEAD * b_row), _MM_HINT_T0);
+    }
+    if (source == LM_GEMM_COPY) {
       _mm256_store_ps(panel, row[0]);
       if (vectors > 1) {
         _mm256_store_ps(panel + LANES, row[1]);
@@ -192,7 +195,7 @@ const struct lm_gemm_kernel lm_gemm_avx2 = {
     .name = "avx2",
     .rows = ROWS,
     .lanes = LANES,
-    .k_block = 256,
+    .k_block = 400,
     .supported = supported,
     .transpose = lm_gemm_transpose_avx2,
     .tiles = {ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6)},
