@@ -14,7 +14,7 @@
 #include <math.h>
 
 #include <lamina/optimizer.h>
-#include <lamina/pointwise.h>
+#include <lamina/math.h>
 
 #ifdef __cplusplus
 extern "C" {

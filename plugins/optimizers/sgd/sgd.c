@@ -7,7 +7,7 @@
  * gradient's clipping are factors in the same pass over memory.
  */
 #include <lamina/optimizer.h>
-#include <lamina/pointwise.h>
+#include <lamina/math.h>
 
 struct sgd {
   double rate, momentum;

@@ -4,7 +4,7 @@
  */
 #include <math.h>
 
-#include <lamina/pointwise.h>
+#include <lamina/math.h>
 #include <lamina/regularizer.h>
 
 struct l1 {
