@@ -17,7 +17,7 @@ extern "C" {
 
 enum { LAMINA_RANDOM_BLOCK = 256 }; /* words taken at a time; even */
 
-/** Fills out with uniform numbers first .. first+n-1 of mean 0 and the given deviation. [compute] */
+/** Fills out with uniform numbers first .. first+n-1 of mean 0 and a deviation. [compute] */
 static inline int32_t lamina_random_uniform(struct lamina_call *call, uint32_t purpose,
                                             uint64_t first, uint64_t n, double deviation,
                                             float *out)
@@ -45,7 +45,7 @@ static inline void lamina_normal_pair(const uint32_t words[2], double deviation,
   pair[1] = (float)(radius * sin(angle));
 }
 
-/** Fills out with normal numbers first .. first+n-1 of mean 0 and the given deviation. [compute] */
+/** Fills out with normal numbers first .. first+n-1 of mean 0 and a deviation. [compute] */
 static inline int32_t lamina_random_normal(struct lamina_call *call, uint32_t purpose,
                                            uint64_t first, uint64_t n, double deviation,
                                            float *out)

@@ -12,7 +12,7 @@ struct cosine {
 };
 
 static const struct lamina_setting settings[] = {
-    LAMINA_I64(struct cosine, warmup_steps, "0", "[0, inf)", "steps in which the factor rises to 1"),
+    LAMINA_I64(struct cosine, warmup_steps, "0", "[0, inf)", "steps while the factor rises to 1"),
     LAMINA_F64(struct cosine, floor, "0", "[0, 1]", "factor at the end of the training"),
 };
 
