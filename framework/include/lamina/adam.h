@@ -32,9 +32,9 @@ struct lamina_adam {
       LAMINA_F64(T, beta2, "0.999", "[0, 1)", "share of the running mean of squares kept"),   \
       LAMINA_F64(T, epsilon, "1e-8", "[1e-30, inf)", "added to the root of the mean square")
 
-/** Constants of one step, in the precision of its loop. */
+/** Constants of one step, in the precision of its loop; shrink is 1 - keep, which rounds less. */
 struct lamina_adam_factors {
-  float keep, scale, beta1, gain1, beta2, gain2; /* gain = 1 - beta */
+  float shrink, scale, beta1, gain1, beta2, gain2; /* gain = 1 - beta */
   float rate, root, epsilon;                     /* the corrections are in rate and root */
 };
 
@@ -50,7 +50,7 @@ static inline void lamina_adam_range(float *__restrict__ weight, const float *__
     float v = f.beta2 * second[i] + f.gain2 * g * g;
     first[i] = m;
     second[i] = v;
-    weight[i] = f.keep * weight[i] - f.rate * m / (sqrtf(v) * f.root + f.epsilon);
+    weight[i] -= f.shrink * weight[i] + f.rate * m / (sqrtf(v) * f.root + f.epsilon);
   }
 }
 
@@ -86,7 +86,7 @@ static inline int32_t lamina_adam_step(void *self, struct lamina_call *call,
   double step = (double)update->step;
   struct lamina_adam_factors f;
   (void)call;
-  f.keep = (float)update->keep;
+  f.shrink = (float)(1.0 - update->keep);
   f.scale = (float)update->grad_scale;
   f.beta1 = (float)adam->beta1;
   f.gain1 = (float)(1.0 - adam->beta1);

@@ -79,7 +79,8 @@ static int32_t get_layout(const struct lm_csv *csv, struct lamina_call *call,
   }
   if (status == LM_CSV_TOO_SHORT) {
     return lamina_failf(call, LAMINA_E_INVALID,
-                        "%.300s: the first two lines have more than %d bytes", csv->file, PEEK_LIMIT);
+                        "%.300s: the first two lines have more than %d bytes", csv->file,
+                        PEEK_LIMIT);
   }
   return status;
 }

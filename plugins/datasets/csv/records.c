@@ -49,7 +49,8 @@ static int32_t refuse(const struct lm_csv *csv, struct lamina_call *call,
   const char *quote = cell->length > 0 ? "'" : "";
   char shown[LM_CSV_SHOWN], name[64];
   return lamina_failf(call, LAMINA_E_INVALID,
-                      "%.200s:%lld: column %lld%s: found %s%s%s, expected %s", csv->file, (long long)cell->line, (long long)column + 1,
+                      "%.200s:%lld: column %lld%s: found %s%s%s, expected %s", csv->file,
+                      (long long)cell->line, (long long)column + 1,
                       column_name(csv, column, name), quote,
                       cell->length > 0 ? lm_csv_show(cell, shown) : "nothing", quote, expected);
 }

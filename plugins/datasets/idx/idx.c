@@ -168,8 +168,8 @@ static int32_t check_labels(struct lamina_call *call, const struct idx *idx,
   }
   if (labels->dims[0] != images->dims[0]) {
     return lamina_failf(call, LAMINA_E_INVALID,
-                        "%.200s has %lld labels, but %.200s has %lld records", idx->labels, (long long)labels->dims[0], idx->images,
-                        (long long)images->dims[0]);
+                        "%.200s has %lld labels, but %.200s has %lld records", idx->labels,
+                        (long long)labels->dims[0], idx->images, (long long)images->dims[0]);
   }
   return LAMINA_OK;
 }

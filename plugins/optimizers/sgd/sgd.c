@@ -22,10 +22,10 @@ static const struct lamina_setting settings[] = {
     LAMINA_DECAY_SETTINGS(struct sgd, "0"),
 };
 
-/* The constants of a step, in the precision of its loop. */
+/* The constants of a step, in the precision of its loop. 1 - keep rounds less than keep. */
 struct factors {
-  float keep, momentum, scale; /* w = keep w - ..., v = momentum v + scale g */
-  float velocity, grad;        /* ... = velocity v + grad g */
+  float shrink, momentum, scale; /* w -= shrink w + ..., v = momentum v + scale g */
+  float velocity, grad;          /* ... = velocity v + grad g */
 };
 
 LAMINA_CLONES
@@ -33,7 +33,7 @@ static void descend(float *restrict weight, const float *restrict grad, int64_t 
                     struct factors f)
 {
   for (int64_t i = 0; i < n; i++) {
-    weight[i] = f.keep * weight[i] - f.grad * grad[i];
+    weight[i] -= f.shrink * weight[i] + f.grad * grad[i];
   }
 }
 
@@ -44,7 +44,7 @@ static void descend_with_momentum(float *restrict weight, const float *restrict 
   for (int64_t i = 0; i < n; i++) {
     float v = f.momentum * velocity[i] + f.scale * grad[i];
     velocity[i] = v;
-    weight[i] = f.keep * weight[i] - (f.velocity * v + f.grad * grad[i]);
+    weight[i] -= f.shrink * weight[i] + (f.velocity * v + f.grad * grad[i]);
   }
 }
 
@@ -81,7 +81,7 @@ static int32_t step(void *self, struct lamina_call *call, const struct lamina_up
   const struct sgd *sgd = self;
   struct factors f;
   (void)call;
-  f.keep = (float)update->keep;
+  f.shrink = (float)(1.0 - update->keep);
   f.momentum = (float)sgd->momentum;
   f.scale = (float)update->grad_scale;
   if (!(sgd->momentum > 0.0)) {
