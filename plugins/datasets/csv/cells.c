@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 struct lm_csv_text lm_csv_text_make(const char *bytes, uint64_t size, char separator)
 {
@@ -198,6 +199,22 @@ int lm_csv_number(const struct lm_csv_cell *cell, double *out)
   }
   *out = mantissa == 0 ? 0.0 : scale((double)mantissa, exponent);
   *out = is_negative ? -*out : *out;
+  return 1;
+}
+
+int lm_csv_is_word(const struct lm_csv_cell *cell)
+{
+  static const char *const missing[] = {"nan", "inf", "-inf", "+inf", "na", "n/a", "null", "?"};
+  double number;
+  if (cell->length == 0 || lm_csv_number(cell, &number)) {
+    return 0;
+  }
+  for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
+    if (strlen(missing[i]) == cell->length &&
+        strncasecmp(missing[i], cell->bytes, cell->length) == 0) {
+      return 0;
+    }
+  }
   return 1;
 }
 

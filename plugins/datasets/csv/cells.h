@@ -47,6 +47,9 @@ int lm_csv_take(struct lm_csv_text *text, struct lm_csv_cell *cell);
 /** Whether the cell is a decimal number, such as -1, .5 or 2.5e-3; *out may be infinite. */
 int lm_csv_number(const struct lm_csv_cell *cell, double *out);
 
+/** Whether the cell holds text: no number, not empty, and no mark of a missing number (nan). */
+int lm_csv_is_word(const struct lm_csv_cell *cell);
+
 /** The cell that a text of the program's own makes. */
 struct lm_csv_cell lm_csv_cell_make(const char *bytes, uint64_t length);
 

@@ -6,6 +6,7 @@
  *
  * fields: input f32 [D] or input_shape; target, if there is one, i32 class numbers or f32 [1].
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "csv.h"
@@ -144,7 +145,19 @@ static int32_t allocate(struct lm_csv *csv, struct lamina_call *call)
   return csv->targets == NULL ? LAMINA_E_NOMEM : LAMINA_OK;
 }
 
-static int32_t open(void *self, struct lamina_call *call)
+/* A first line that holds numbers too may have been meant as a record: tells what it is used as. */
+static void report_header(const struct lm_csv *csv, struct lamina_call *call)
+{
+  char text[400];
+  if (csv->header == LM_CSV_AUTO && csv->layout.has_header && !csv->layout.has_names) {
+    (void)snprintf(text, sizeof text,
+                   "%.300s: the first line is taken for a header (header: absent says otherwise)",
+                   csv->file);
+    lamina_log(call, LAMINA_LOG_INFO, text);
+  }
+}
+
+static int32_t open_records(void *self, struct lamina_call *call)
 {
   struct lm_csv *csv = self;
   LAMINA_TRY(csv->files->load(csv->files->self, call, csv->file, &csv->text));
@@ -152,6 +165,7 @@ static int32_t open(void *self, struct lamina_call *call)
                                 lm_csv_text_make(csv->text.bytes, csv->text.size,
                                                  csv->separator[0]),
                                 &csv->layout));
+  report_header(csv, call);
   LAMINA_TRY(lm_csv_survey(csv, call));
   LAMINA_TRY(allocate(csv, call));
   return lm_csv_take_records(csv, call);
@@ -171,7 +185,8 @@ static void gather(void *to, const void *from, size_t row, const int64_t *index,
   }
 }
 
-static int32_t read(void *self, struct lamina_call *call, const int64_t *index, int64_t n)
+static int32_t read_records(void *self, struct lamina_call *call, const int64_t *index,
+                            int64_t n)
 {
   const struct lm_csv *csv = self;
   const struct lamina_view *input = lamina_get(call, LAMINA_OUT, INPUT);
@@ -193,5 +208,5 @@ static int32_t read(void *self, struct lamina_call *call, const int64_t *index, 
 }
 
 LAMINA_DATASET(csv, "1.0.0", "tables in text files with separators", struct lm_csv,
-               LAMINA_SETTINGS(settings), .setup = setup, .infer = infer, .open = open,
-               .count = count, .read = read);
+               LAMINA_SETTINGS(settings), .setup = setup, .infer = infer, .open = open_records,
+               .count = count, .read = read_records);

@@ -2,8 +2,9 @@
  * What the columns are: whether there is a header, how many columns, which is the target.
  *
  * The first two records decide, so that infer() need not read the file. With `header: auto` a
- * first record is a header if a cell besides the target's is no number, or if the target's cell
- * is a number only in the second record.
+ * first record is a header if a cell besides the target's is a word, or if the target's cell is
+ * a word there and none in the second record. Words are texts that do not stand for a missing
+ * number: a record that lacks one is refused as a record, not skipped as a header.
  */
 #include <math.h>
 #include <stdio.h>
@@ -45,8 +46,8 @@ int32_t lm_csv_check_target(struct lm_csv *csv, struct lamina_call *call)
 
 /* What one of the first records looks like. */
 struct glance {
-  int64_t cells, texts; /* texts: cells that are no numbers */
-  int target_is_text;
+  int64_t cells, words;
+  int target_is_word;
 };
 
 static int is_target(const struct lm_csv *csv, int64_t column, int next)
@@ -73,8 +74,7 @@ static int32_t glance_at(const struct lm_csv *csv, struct lamina_call *call,
   }
   while (next == LM_CSV_MORE) {
     struct lm_csv_cell cell;
-    double number;
-    int is_text;
+    int is_word;
     next = lm_csv_take(text, &cell);
     if (next == LM_CSV_TORN) {
       return LM_CSV_TOO_SHORT;
@@ -82,9 +82,9 @@ static int32_t glance_at(const struct lm_csv *csv, struct lamina_call *call,
     if (next > LM_CSV_END) {
       return lm_csv_refuse_quotes(csv, call, cell.line, next);
     }
-    is_text = !lm_csv_number(&cell, &number);
-    glance->target_is_text |= is_text && is_target(csv, glance->cells, next);
-    glance->texts += is_text;
+    is_word = lm_csv_is_word(&cell);
+    glance->target_is_word |= is_word && is_target(csv, glance->cells, next);
+    glance->words += is_word;
     glance->cells++;
   }
   return LAMINA_OK;
@@ -96,8 +96,8 @@ static int is_header(const struct lm_csv *csv, const struct glance *first,
   if (csv->header != LM_CSV_AUTO || csv->target_kind == LM_CSV_NAME) {
     return csv->header != LM_CSV_ABSENT;
   }
-  return first->texts > first->target_is_text ||
-         (first->target_is_text && second->cells > 0 && !second->target_is_text);
+  return first->words > first->target_is_word ||
+         (first->target_is_word && second->cells > 0 && !second->target_is_word);
 }
 
 /* Looks the target's name up in the header, which `text` is at. */
@@ -182,7 +182,7 @@ int32_t lm_csv_find_layout(const struct lm_csv *csv, struct lamina_call *call,
   }
   /* A first line of counts, as some collections have it, names nothing. */
   layout->has_names = layout->has_header && first.cells == second.cells &&
-                      first.texts == first.cells;
+                      first.words == first.cells;
   if (csv->target_kind == LM_CSV_NAME) {
     LAMINA_TRY(check_header(csv, call, &first, &second));
     LAMINA_TRY(find_column(csv, call, start, layout));

@@ -62,8 +62,8 @@ static int32_t collect_name(struct lm_csv *csv, struct lamina_call *call,
                             const struct lm_csv_cell *cell)
 {
   double number;
-  if (cell->length == 0 || (csv->n_names == 0 && lm_csv_number(cell, &number)) ||
-      lm_csv_find_name(csv, cell) != NULL) {
+  int is_name = lm_csv_is_word(cell) || (csv->n_names > 0 && lm_csv_number(cell, &number));
+  if (!is_name || lm_csv_find_name(csv, cell) != NULL) {
     return LAMINA_OK;
   }
   if (csv->n_names == 0 && csv->records > 0) {
@@ -101,8 +101,9 @@ static int32_t survey_record(struct lm_csv *csv, struct lamina_call *call,
     return LAMINA_OK;
   }
   return lamina_failf(call, LAMINA_E_INVALID,
-                      "%.300s:%lld: found %lld cells, expected %lld as in the records before%s",
-                      csv->file, (long long)line, (long long)cells, (long long)csv->layout.columns,
+                      "%.300s:%lld: found %lld cell%s, expected %lld as in the records before%s",
+                      csv->file, (long long)line, (long long)cells, cells == 1 ? "" : "s",
+                      (long long)csv->layout.columns,
                       csv->records == 1 && !csv->layout.has_header
                           ? " (if the first line is a header, say header: present)"
                           : "");
@@ -139,11 +140,13 @@ static int32_t take_class(struct lm_csv *csv, struct lamina_call *call,
                           const struct lm_csv_cell *cell, int32_t *label)
 {
   int64_t end = csv->classes > 0 ? csv->classes : INT32_MAX;
-  char expected[64];
+  char expected[64] = "a class number such as 0 or 1 (or say target_type: value)";
   double number = 0.0;
   if (!lm_csv_number(cell, &number) || !(number >= 0.0 && number < (double)end) ||
       floor(number) != number) {
-    (void)snprintf(expected, sizeof expected, "a class from 0 to %lld", (long long)end - 1);
+    if (csv->classes > 0) {
+      (void)snprintf(expected, sizeof expected, "a class from 0 to %lld", (long long)end - 1);
+    }
     return refuse(csv, call, cell, csv->layout.target, expected);
   }
   *label = (int32_t)number;

@@ -274,7 +274,7 @@ static int32_t take_labels(struct idx *idx, struct lamina_call *call,
   return LAMINA_OK;
 }
 
-static int32_t open(void *self, struct lamina_call *call)
+static int32_t open_records(void *self, struct lamina_call *call)
 {
   struct idx *idx = self;
   const unsigned char *elements = NULL;
@@ -303,7 +303,8 @@ static int64_t count(const void *self)
   return idx->records;
 }
 
-static int32_t read(void *self, struct lamina_call *call, const int64_t *index, int64_t n)
+static int32_t read_records(void *self, struct lamina_call *call, const int64_t *index,
+                            int64_t n)
 {
   const struct idx *idx = self;
   const struct lamina_view *input = lamina_get(call, LAMINA_OUT, INPUT);
@@ -327,5 +328,5 @@ static int32_t read(void *self, struct lamina_call *call, const int64_t *index, 
 }
 
 LAMINA_DATASET(idx, "1.0.0", "records and labels from IDX files, such as MNIST", struct idx,
-               LAMINA_SETTINGS(settings), .setup = setup, .infer = infer, .open = open,
-               .count = count, .read = read);
+               LAMINA_SETTINGS(settings), .setup = setup, .infer = infer, .open = open_records,
+               .count = count, .read = read_records);

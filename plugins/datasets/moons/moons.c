@@ -34,7 +34,7 @@ static int32_t infer(void *self, struct lamina_plan *plan)
   return lamina_field(plan, TARGET, "target", &label, 2, LAMINA_FIELD_CLASSES_EXACT);
 }
 
-static int32_t open(void *self, struct lamina_call *call)
+static int32_t open_records(void *self, struct lamina_call *call)
 {
   struct moons *moons = self;
   int64_t of_class[2] = {(moons->samples + 1) / 2, moons->samples / 2};
@@ -61,7 +61,8 @@ static int64_t count(const void *self)
   return moons->samples;
 }
 
-static int32_t read(void *self, struct lamina_call *call, const int64_t *index, int64_t n)
+static int32_t read_records(void *self, struct lamina_call *call, const int64_t *index,
+                            int64_t n)
 {
   const struct moons *moons = self;
   const struct lamina_view *input = lamina_get(call, LAMINA_OUT, INPUT);
@@ -78,5 +79,5 @@ static int32_t read(void *self, struct lamina_call *call, const int64_t *index, 
 }
 
 LAMINA_DATASET(moons, "1.0.0", "two interleaving half circles with noise", struct moons,
-               LAMINA_SETTINGS(settings), .infer = infer, .open = open, .count = count,
-               .read = read);
+               LAMINA_SETTINGS(settings), .infer = infer, .open = open_records, .count = count,
+               .read = read_records);
