@@ -26,16 +26,16 @@ struct lamina_adam {
   LAMINA_DECAY_FIELDS;
 };
 
-#define LAMINA_ADAM_SETTINGS(T)                                                               \
-  LAMINA_F64(T, rate, "1e-3", "(0, inf)", "learning rate"),                                   \
-      LAMINA_F64(T, beta1, "0.9", "[0, 1)", "share of the running mean of gradients kept"),   \
-      LAMINA_F64(T, beta2, "0.999", "[0, 1)", "share of the running mean of squares kept"),   \
+#define LAMINA_ADAM_SETTINGS(T)                                                             \
+  LAMINA_F64(T, rate, "1e-3", "(0, inf)", "learning rate"),                                 \
+      LAMINA_F64(T, beta1, "0.9", "[0, 1)", "share of the running mean of gradients kept"), \
+      LAMINA_F64(T, beta2, "0.999", "[0, 1)", "share of the running mean of squares kept"), \
       LAMINA_F64(T, epsilon, "1e-8", "[1e-30, inf)", "added to the root of the mean square")
 
 /** Constants of one step, in the precision of its loop; shrink is 1 - keep, which rounds less. */
 struct lamina_adam_factors {
   float shrink, scale, beta1, gain1, beta2, gain2; /* gain = 1 - beta */
-  float rate, root, epsilon;                     /* the corrections are in rate and root */
+  float rate, root, epsilon;                       /* the corrections are in rate and root */
 };
 
 /** Updates one range: three arrays read and written once, the gradient read once. */
@@ -95,14 +95,13 @@ static inline int32_t lamina_adam_step(void *self, struct lamina_call *call,
   f.rate = (float)(update->rate / (1.0 - pow(adam->beta1, step)));
   f.root = (float)(1.0 / sqrt(1.0 - pow(adam->beta2, step)));
   f.epsilon = (float)adam->epsilon;
-  lamina_adam_range(update->weight, update->grad, update->state[0], update->state[1],
-                    update->n, f);
+  lamina_adam_range(update->weight, update->grad, update->state[0], update->state[1], update->n, f);
   return LAMINA_OK;
 }
 
 /** The functions of the table, for LAMINA_OPTIMIZER. */
-#define LAMINA_ADAM_FUNCTIONS                                                              \
-  .setup = lamina_adam_setup, .infer = lamina_adam_infer, .rate = lamina_adam_rate,        \
+#define LAMINA_ADAM_FUNCTIONS                                                       \
+  .setup = lamina_adam_setup, .infer = lamina_adam_infer, .rate = lamina_adam_rate, \
   .keep = lamina_adam_keep, .step = lamina_adam_step
 
 #ifdef __cplusplus

@@ -47,8 +47,7 @@ static inline void lamina_normal_pair(const uint32_t words[2], double deviation,
 
 /** Fills out with normal numbers first .. first+n-1 of mean 0 and a deviation. [compute] */
 static inline int32_t lamina_random_normal(struct lamina_call *call, uint32_t purpose,
-                                           uint64_t first, uint64_t n, double deviation,
-                                           float *out)
+                                           uint64_t first, uint64_t n, double deviation, float *out)
 {
   uint32_t words[LAMINA_RANDOM_BLOCK];
   float pair[2] = {0.0f, 0.0f};

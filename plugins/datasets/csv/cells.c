@@ -9,7 +9,6 @@
 
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 struct lm_csv_text lm_csv_text_make(const char *bytes, uint64_t size, char separator)
 {
@@ -202,6 +201,21 @@ int lm_csv_number(const struct lm_csv_cell *cell, double *out)
   return 1;
 }
 
+/* Whether the cell holds this word, in letters of either case. */
+static int has_word(const struct lm_csv_cell *cell, const char *word)
+{
+  if (strlen(word) != cell->length) {
+    return 0;
+  }
+  for (uint64_t i = 0; i < cell->length; i++) {
+    char c = cell->bytes[i];
+    if ((c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) != word[i]) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
 int lm_csv_is_word(const struct lm_csv_cell *cell)
 {
   static const char *const missing[] = {"nan", "inf", "-inf", "+inf", "na", "n/a", "null", "?"};
@@ -210,8 +224,7 @@ int lm_csv_is_word(const struct lm_csv_cell *cell)
     return 0;
   }
   for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
-    if (strlen(missing[i]) == cell->length &&
-        strncasecmp(missing[i], cell->bytes, cell->length) == 0) {
+    if (has_word(cell, missing[i])) {
       return 0;
     }
   }

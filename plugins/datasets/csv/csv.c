@@ -38,7 +38,8 @@ static int32_t setup(void *self, struct lamina_call *call)
   if (strlen(csv->separator) != 1 || strchr("\"\r\n+-.0123456789eE", csv->separator[0]) != NULL) {
     return lamina_failf(call, LAMINA_E_INVALID,
                         "separator: found '%.20s', expected one character that is no part of a "
-                        "number, such as ','", csv->separator);
+                        "number, such as ','",
+                        csv->separator);
   }
   if (csv->input_shape.count > LAMINA_MAX_RANK - 1) {
     return lamina_failf(call, LAMINA_E_INVALID,
@@ -102,7 +103,8 @@ static int32_t declare_input(const struct lm_csv *csv, struct lamina_plan *plan,
   if (product != layout->inputs) {
     return lamina_failf(plan->call, LAMINA_E_SHAPE,
                         "input_shape: its product has to be %lld, the number of input columns of "
-                        "%.300s", (long long)layout->inputs, csv->file);
+                        "%.300s",
+                        (long long)layout->inputs, csv->file);
   }
   return lamina_field(plan, INPUT, "input", &type, 0, 0);
 }
@@ -161,10 +163,9 @@ static int32_t open_records(void *self, struct lamina_call *call)
 {
   struct lm_csv *csv = self;
   LAMINA_TRY(csv->files->load(csv->files->self, call, csv->file, &csv->text));
-  LAMINA_TRY(lm_csv_find_layout(csv, call,
-                                lm_csv_text_make(csv->text.bytes, csv->text.size,
-                                                 csv->separator[0]),
-                                &csv->layout));
+  LAMINA_TRY(lm_csv_find_layout(
+      csv, call, lm_csv_text_make(csv->text.bytes, csv->text.size, csv->separator[0]),
+      &csv->layout));
   report_header(csv, call);
   LAMINA_TRY(lm_csv_survey(csv, call));
   LAMINA_TRY(allocate(csv, call));
@@ -185,8 +186,7 @@ static void gather(void *to, const void *from, size_t row, const int64_t *index,
   }
 }
 
-static int32_t read_records(void *self, struct lamina_call *call, const int64_t *index,
-                            int64_t n)
+static int32_t read_records(void *self, struct lamina_call *call, const int64_t *index, int64_t n)
 {
   const struct lm_csv *csv = self;
   const struct lamina_view *input = lamina_get(call, LAMINA_OUT, INPUT);

@@ -53,14 +53,14 @@ struct glance {
 static int is_target(const struct lm_csv *csv, int64_t column, int next)
 {
   switch (csv->target_kind) {
-  case LM_CSV_LAST:
-    return next == LM_CSV_END;
-  case LM_CSV_FIRST:
-    return column == 0;
-  case LM_CSV_NUMBER:
-    return column == csv->target_number - 1;
-  default:
-    return 0;
+    case LM_CSV_LAST:
+      return next == LM_CSV_END;
+    case LM_CSV_FIRST:
+      return column == 0;
+    case LM_CSV_NUMBER:
+      return column == csv->target_number - 1;
+    default:
+      return 0;
   }
 }
 
@@ -155,13 +155,14 @@ static int32_t check_header(const struct lm_csv *csv, struct lamina_call *call,
   if (csv->header == LM_CSV_ABSENT) {
     return lamina_failf(call, LAMINA_E_INVALID,
                         "target: '%.60s' is a column's name, but header is absent: expected last, "
-                        "first, none or a column's number", csv->target);
+                        "first, none or a column's number",
+                        csv->target);
   }
   if (first->cells != second->cells) {
     return lamina_failf(call, LAMINA_E_INVALID,
                         "%.300s: target is a column's name, but the header has %lld cells and the "
-                        "next record %lld", csv->file, (long long)first->cells,
-                        (long long)second->cells);
+                        "next record %lld",
+                        csv->file, (long long)first->cells, (long long)second->cells);
   }
   return LAMINA_OK;
 }
@@ -181,8 +182,8 @@ int32_t lm_csv_find_layout(const struct lm_csv *csv, struct lamina_call *call,
                         csv->file, first.cells == 0 ? "an empty file" : "only a header");
   }
   /* A first line of counts, as some collections have it, names nothing. */
-  layout->has_names = layout->has_header && first.cells == second.cells &&
-                      first.words == first.cells;
+  layout->has_names =
+      layout->has_header && first.cells == second.cells && first.words == first.cells;
   if (csv->target_kind == LM_CSV_NAME) {
     LAMINA_TRY(check_header(csv, call, &first, &second));
     LAMINA_TRY(find_column(csv, call, start, layout));

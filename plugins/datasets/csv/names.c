@@ -60,8 +60,7 @@ int32_t lm_csv_add_name(struct lm_csv *csv, struct lamina_call *call,
   return LAMINA_OK;
 }
 
-const struct lm_csv_name *lm_csv_find_name(const struct lm_csv *csv,
-                                           const struct lm_csv_cell *cell)
+const struct lm_csv_name *lm_csv_find_name(const struct lm_csv *csv, const struct lm_csv_cell *cell)
 {
   int found = 0;
   int64_t place = place_of(csv, cell, &found);

@@ -48,11 +48,10 @@ static int32_t refuse(const struct lm_csv *csv, struct lamina_call *call,
 {
   const char *quote = cell->length > 0 ? "'" : "";
   char shown[LM_CSV_SHOWN], name[64];
-  return lamina_failf(call, LAMINA_E_INVALID,
-                      "%.200s:%lld: column %lld%s: found %s%s%s, expected %s", csv->file,
-                      (long long)cell->line, (long long)column + 1,
-                      column_name(csv, column, name), quote,
-                      cell->length > 0 ? lm_csv_show(cell, shown) : "nothing", quote, expected);
+  return lamina_failf(
+      call, LAMINA_E_INVALID, "%.200s:%lld: column %lld%s: found %s%s%s, expected %s", csv->file,
+      (long long)cell->line, (long long)column + 1, column_name(csv, column, name), quote,
+      cell->length > 0 ? lm_csv_show(cell, shown) : "nothing", quote, expected);
 }
 
 /* ---- first pass ---- */
@@ -72,15 +71,14 @@ static int32_t collect_name(struct lm_csv *csv, struct lamina_call *call,
   if (csv->n_names == NAMES_LIMIT || (csv->classes > 0 && csv->n_names == csv->classes)) {
     return lamina_failf(call, LAMINA_E_INVALID,
                         "%.300s:%lld: found more than %lld different class names (for numbers to "
-                        "predict, say target_type: value)", csv->file, (long long)cell->line,
-                        (long long)csv->n_names);
+                        "predict, say target_type: value)",
+                        csv->file, (long long)cell->line, (long long)csv->n_names);
   }
   return lm_csv_add_name(csv, call, cell);
 }
 
 /* Goes over one record: checks its number of cells, collects its class name. */
-static int32_t survey_record(struct lm_csv *csv, struct lamina_call *call,
-                             struct lm_csv_text *text)
+static int32_t survey_record(struct lm_csv *csv, struct lamina_call *call, struct lm_csv_text *text)
 {
   int64_t line = text->line, cells = 0;
   int next = LM_CSV_MORE;

@@ -64,18 +64,18 @@ static uint32_t big_u32(const unsigned char *p)
 static uint32_t element_width(uint32_t type)
 {
   switch (type) {
-  case IDX_U8:
-  case IDX_I8:
-    return 1;
-  case IDX_I16:
-    return 2;
-  case IDX_I32:
-  case IDX_F32:
-    return 4;
-  case IDX_F64:
-    return 8;
-  default:
-    return 0;
+    case IDX_U8:
+    case IDX_I8:
+      return 1;
+    case IDX_I16:
+      return 2;
+    case IDX_I32:
+    case IDX_F32:
+      return 4;
+    case IDX_F64:
+      return 8;
+    default:
+      return 0;
   }
 }
 
@@ -86,21 +86,21 @@ static double element(const unsigned char *p, uint32_t type)
   float single;
   double number;
   switch (type) {
-  case IDX_U8:
-    return (double)p[0];
-  case IDX_I8:
-    return (double)(int8_t)p[0];
-  case IDX_I16:
-    return (double)(int16_t)(uint16_t)(p[0] << 8 | p[1]);
-  case IDX_I32:
-    return (double)(int32_t)high;
-  case IDX_F32:
-    memcpy(&single, &high, sizeof single);
-    return (double)single;
-  default:
-    bits = (uint64_t)high << 32 | big_u32(p + 4);
-    memcpy(&number, &bits, sizeof number);
-    return number;
+    case IDX_U8:
+      return (double)p[0];
+    case IDX_I8:
+      return (double)(int8_t)p[0];
+    case IDX_I16:
+      return (double)(int16_t)(uint16_t)(p[0] << 8 | p[1]);
+    case IDX_I32:
+      return (double)(int32_t)high;
+    case IDX_F32:
+      memcpy(&single, &high, sizeof single);
+      return (double)single;
+    default:
+      bits = (uint64_t)high << 32 | big_u32(p + 4);
+      memcpy(&number, &bits, sizeof number);
+      return number;
   }
 }
 
@@ -111,7 +111,8 @@ static int32_t read_magic(struct lamina_call *call, const char *path, const unsi
   if (got < 4 || bytes[0] != 0 || bytes[1] != 0) {
     return lamina_failf(call, LAMINA_E_INVALID,
                         "%.300s is not an IDX file: an IDX file begins with two bytes of 0, a "
-                        "type and a number of dimensions", path);
+                        "type and a number of dimensions",
+                        path);
   }
   header->type = bytes[2];
   header->width = element_width(bytes[2]);
@@ -120,7 +121,8 @@ static int32_t read_magic(struct lamina_call *call, const char *path, const unsi
   if (header->width == 0) {
     return lamina_failf(call, LAMINA_E_INVALID,
                         "%.300s: found element type 0x%02x, expected 0x08 (u8), 0x09 (i8), 0x0b "
-                        "(i16), 0x0c (i32), 0x0d (f32) or 0x0e (f64)", path, bytes[2]);
+                        "(i16), 0x0c (i32), 0x0d (f32) or 0x0e (f64)",
+                        path, bytes[2]);
   }
   if (header->rank < 1 || header->rank > LAMINA_MAX_RANK) {
     return lamina_failf(call, LAMINA_E_INVALID, "%.300s: found %u dimensions, expected 1 to %d",
@@ -164,7 +166,8 @@ static int32_t check_labels(struct lamina_call *call, const struct idx *idx,
   if (labels->rank != 1 || labels->type == IDX_F32 || labels->type == IDX_F64) {
     return lamina_failf(call, LAMINA_E_INVALID,
                         "%.300s: expected labels, which are whole numbers of one dimension, found "
-                        "%u dimensions of type 0x%02x", idx->labels, labels->rank, labels->type);
+                        "%u dimensions of type 0x%02x",
+                        idx->labels, labels->rank, labels->type);
   }
   if (labels->dims[0] != images->dims[0]) {
     return lamina_failf(call, LAMINA_E_INVALID,
@@ -192,8 +195,8 @@ static int32_t load(const struct idx *idx, struct lamina_call *call, const char 
   if (file.size != header->bytes) {
     return lamina_failf(call, LAMINA_E_INVALID,
                         "%.300s: the dimensions in the header need %llu bytes, but the file has "
-                        "%llu", path, (unsigned long long)header->bytes,
-                        (unsigned long long)file.size);
+                        "%llu",
+                        path, (unsigned long long)header->bytes, (unsigned long long)file.size);
   }
   *elements = (const unsigned char *)file.bytes + header->start;
   return LAMINA_OK;
@@ -253,8 +256,8 @@ static int32_t convert(struct idx *idx, struct lamina_call *call, const unsigned
   return LAMINA_OK;
 }
 
-static int32_t take_labels(struct idx *idx, struct lamina_call *call,
-                           const struct header *header, const unsigned char *elements)
+static int32_t take_labels(struct idx *idx, struct lamina_call *call, const struct header *header,
+                           const unsigned char *elements)
 {
   idx->targets = lamina_memory(call, (uint64_t)idx->records * sizeof *idx->targets);
   if (idx->targets == NULL) {
@@ -303,8 +306,7 @@ static int64_t count(const void *self)
   return idx->records;
 }
 
-static int32_t read_records(void *self, struct lamina_call *call, const int64_t *index,
-                            int64_t n)
+static int32_t read_records(void *self, struct lamina_call *call, const int64_t *index, int64_t n)
 {
   const struct idx *idx = self;
   const struct lamina_view *input = lamina_get(call, LAMINA_OUT, INPUT);

@@ -61,8 +61,7 @@ static int64_t count(const void *self)
   return moons->samples;
 }
 
-static int32_t read_records(void *self, struct lamina_call *call, const int64_t *index,
-                            int64_t n)
+static int32_t read_records(void *self, struct lamina_call *call, const int64_t *index, int64_t n)
 {
   const struct moons *moons = self;
   const struct lamina_view *input = lamina_get(call, LAMINA_OUT, INPUT);

@@ -44,5 +44,5 @@ static int32_t fill(void *self, struct lamina_call *call, const struct lamina_in
   return lamina_random_uniform(call, 0, 0, (uint64_t)init->n, deviation, init->weight);
 }
 
-LAMINA_INITIALIZER(he, "1.0.0", "random numbers of variance gain^2 / fan_in, for ReLU",
-                   struct he, LAMINA_SETTINGS(settings), .fill = fill);
+LAMINA_INITIALIZER(he, "1.0.0", "random numbers of variance gain^2 / fan_in, for ReLU", struct he,
+                   LAMINA_SETTINGS(settings), .fill = fill);

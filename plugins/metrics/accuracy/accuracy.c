@@ -6,11 +6,12 @@
  * probability p; sigmoid(z) > p exactly where z > log(p / (1 - p)), so no sigmoid is computed and
  * no output is too large to compare. An output that is not a number makes its sample wrong.
  *
- * shapes: prediction [N, ..., K], or [N] for one output a sample; target i32 [N, ...] class
- * numbers, or f32 of the prediction's shape: the probabilities of the classes.
+ * shapes: prediction [N, ..., K], or [N] for one output a sample; target i32 [N, ...] classes
+ * (for K = 1 also [N, ..., 1]), or f32 of the prediction's shape: the classes' probabilities.
  */
 #include <math.h>
 
+#include <lamina/loss.h>
 #include <lamina/metric.h>
 
 enum { RIGHT = 0, SEEN = 1, PARTS = 2 };
@@ -60,33 +61,48 @@ static int32_t check_classes(struct lamina_plan *plan, int64_t k)
   return LAMINA_OK;
 }
 
+/* Whether the target is one class number a row. */
+static int is_class_a_row(const struct lamina_type *prediction, const struct lamina_type *target)
+{
+  struct lamina_type rows = *prediction;
+  rows.rank--;
+  return lamina_type_is_i32(target) && lamina_shape_equal(&rows, target);
+}
+
+static int32_t check_target(struct lamina_plan *plan, const struct lamina_type *prediction,
+                            const struct lamina_type *target)
+{
+  char text[LAMINA_SHAPE_TEXT], other[LAMINA_SHAPE_TEXT];
+  int64_t k = outputs(prediction);
+  if (lamina_type_is_f32(target)) {
+    return lamina_expect_alike(plan, prediction, target);
+  }
+  if (k == 1 && lamina_type_is_i32(target)) {
+    LAMINA_TRY(lamina_expect_alike(plan, prediction, target));
+    return check_classes(plan, k);
+  }
+  if (is_class_a_row(prediction, target)) {
+    return check_classes(plan, k);
+  }
+  return lamina_failf(plan->call, LAMINA_E_SHAPE,
+                      "for a prediction of %s the target must be one int32 class a row, or float32 "
+                      "probabilities of the same shape, and is %s",
+                      lamina_shape_text(prediction, text), lamina_shape_text(target, other));
+}
+
 static int32_t infer(void *self, struct lamina_plan *plan)
 {
-  const struct lamina_type *prediction = lamina_in(plan, 0);
+  const struct lamina_type *prediction = lamina_in_f32(plan, 0);
   const struct lamina_type *target = lamina_in(plan, 1);
-  int64_t k;
   (void)self;
   if (prediction == NULL || target == NULL) {
     return LAMINA_E_SHAPE;
   }
-  k = outputs(prediction);
-  if (!lamina_type_is_f32(prediction) || prediction->rank == 0 || k < 1) {
+  if (prediction->rank == 0 || outputs(prediction) < 1) {
     return lamina_fail(plan->call, LAMINA_E_SHAPE,
-                       "the prediction has to be float32 with at least one output a sample");
+                       "the prediction must have at least one output for each sample");
   }
-  if (lamina_type_is_f32(target)) {
-    if (lamina_type_count(target) != lamina_type_count(prediction)) {
-      return lamina_fail(plan->call, LAMINA_E_SHAPE,
-                         "a target of probabilities has to have the prediction's shape");
-    }
-    return lamina_accumulators(plan, PARTS);
-  }
-  if (!lamina_type_is_i32(target) ||
-      lamina_type_count(target) * k != lamina_type_count(prediction)) {
-    return lamina_fail(plan->call, LAMINA_E_SHAPE,
-                       "the target has to be one int32 class number for each row of outputs");
-  }
-  LAMINA_TRY(check_classes(plan, k));
+  LAMINA_TRY(check_target(plan, prediction, target));
   return lamina_accumulators(plan, PARTS);
 }
 
@@ -157,6 +173,6 @@ static int32_t direction(const void *self)
   return 1;
 }
 
-LAMINA_METRIC(accuracy, "1.0.0", "share of samples whose class is predicted right",
-              struct accuracy, LAMINA_SETTINGS(settings), .setup = setup, .infer = infer,
-              .update = update, .merge = merge, .value = value, .direction = direction);
+LAMINA_METRIC(accuracy, "1.0.0", "share of samples whose class is predicted right", struct accuracy,
+              LAMINA_SETTINGS(settings), .setup = setup, .infer = infer, .update = update,
+              .merge = merge, .value = value, .direction = direction);

@@ -1,31 +1,24 @@
 /*
  * The mean squared error: mean over all elements of (prediction - target)^2, summed in double.
  *
- * shapes: prediction and target f32 with equally many elements for each sample.
+ * shapes: prediction [N, ...]; target the same, or [N] for [N, 1]; both f32.
  */
 #include <math.h>
 
+#include <lamina/loss.h>
 #include <lamina/metric.h>
 
 enum { SQUARES = 0, SEEN = 1, PARTS = 2 };
 
 static int32_t infer(void *self, struct lamina_plan *plan)
 {
-  const struct lamina_type *prediction = lamina_in(plan, 0);
-  const struct lamina_type *target = lamina_in(plan, 1);
+  const struct lamina_type *prediction = lamina_in_f32(plan, 0);
+  const struct lamina_type *target = lamina_in_f32(plan, 1);
   (void)self;
   if (prediction == NULL || target == NULL) {
     return LAMINA_E_SHAPE;
   }
-  if (!lamina_type_is_f32(prediction) || !lamina_type_is_f32(target)) {
-    return lamina_fail(plan->call, LAMINA_E_SHAPE,
-                       "prediction and target have to be float32, not class numbers");
-  }
-  if (prediction->rank == 0 || target->rank == 0 || prediction->dims[0] != target->dims[0] ||
-      lamina_type_count(prediction) != lamina_type_count(target)) {
-    return lamina_fail(plan->call, LAMINA_E_SHAPE,
-                       "prediction and target have to have equally many elements a sample");
-  }
+  LAMINA_TRY(lamina_expect_alike(plan, prediction, target));
   return lamina_accumulators(plan, PARTS);
 }
 
@@ -41,8 +34,8 @@ static int32_t update(void *self, struct lamina_call *call, double *part)
   }
   n = lamina_type_count(&prediction->type);
   for (int64_t i = 0; i < n; i++) {
-    double difference = (double)((const float *)prediction->data)[i] -
-                        (double)((const float *)target->data)[i];
+    double difference =
+        (double)((const float *)prediction->data)[i] - (double)((const float *)target->data)[i];
     squares += difference * difference;
   }
   part[SQUARES] += squares;
@@ -69,6 +62,5 @@ static int32_t direction(const void *self)
   return -1;
 }
 
-LAMINA_METRIC(mse, "1.0.0", "mean squared error over all elements", LAMINA_NOTHING,
-              .infer = infer, .update = update, .merge = merge, .value = value,
-              .direction = direction);
+LAMINA_METRIC(mse, "1.0.0", "mean squared error over all elements", LAMINA_NOTHING, .infer = infer,
+              .update = update, .merge = merge, .value = value, .direction = direction);

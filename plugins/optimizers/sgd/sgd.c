@@ -29,8 +29,7 @@ struct factors {
 };
 
 LAMINA_CLONES
-static void descend(float *restrict weight, const float *restrict grad, int64_t n,
-                    struct factors f)
+static void descend(float *restrict weight, const float *restrict grad, int64_t n, struct factors f)
 {
   for (int64_t i = 0; i < n; i++) {
     weight[i] -= f.shrink * weight[i] + f.grad * grad[i];

@@ -13,21 +13,10 @@ static const struct lamina_setting settings[] = {
     LAMINA_F64_REQUIRED(struct l2, lambda, "[0, 1e30]", "strength of the penalty"),
 };
 
-/* The sum of squares, in eight parts that one vector instruction adds to. */
 LAMINA_CLONES
 static double sum_squares(const float *weight, int64_t n)
 {
-  double part[8] = {0.0};
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (int64_t j = 0; j < 8; j++) {
-      part[j] += (double)weight[i + j] * (double)weight[i + j];
-    }
-  }
-  for (; i < n; i++) {
-    part[i % 8] += (double)weight[i] * (double)weight[i];
-  }
-  return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
+  return lamina_dot_f32(weight, weight, n);
 }
 
 LAMINA_CLONES

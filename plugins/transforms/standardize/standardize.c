@@ -139,7 +139,8 @@ static int32_t fit_end(void *self, struct lamina_call *call)
     if (!isfinite(m.mean[j]) || !isfinite(deviation)) {
       return lamina_failf(call, LAMINA_E_NONFINITE,
                           "the mean or deviation of feature %lld of the training data is not a "
-                          "finite number", (long long)j);
+                          "finite number",
+                          (long long)j);
     }
     m.deviation[j] = deviation > standardize->epsilon ? deviation : 1.0;
   }
