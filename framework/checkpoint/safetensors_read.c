@@ -68,7 +68,9 @@ static enum lamina_status parse_header(struct lm_safetensors_file *file, size_t 
   json_error_t fault;
   const char *text = (const char *)file->bytes.bytes + LM_SAFETENSORS_PREFIX;
   file->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault);
-  if (file->header == NULL && json_error_code(&fault) == json_error_out_of_memory) {
+  /* Without words for a fault, jansson's memory ran out. (When it runs out within a string,
+     jansson reports a fault of the text there; that cannot be told apart.) */
+  if (file->header == NULL && fault.text[0] == '\0') {
     return lm_fail_memory(error, 0);
   }
   if (file->header == NULL) {
