@@ -84,8 +84,8 @@ enum lamina_status lm_build_train(struct lm_experiment *experiment, struct lm_er
 {
   static const char *const nested[] = {"checkpoint", "early_stopping", NULL};
   struct lm_value *root = lm_config_root(experiment->config);
-  struct lm_value *train;
-  struct lm_value *checkpoint;
+  struct lm_value *train = NULL;
+  struct lm_value *checkpoint = NULL;
   LM_TRY(take_map(experiment, root, "train", &train, error));
   bool has_epochs = lm_value_get(train, "epochs") != NULL;
   LM_TRY(fill(experiment, &train_table, train, nested, &experiment->train, error));
@@ -100,7 +100,7 @@ enum lamina_status lm_build_train(struct lm_experiment *experiment, struct lm_er
   LM_TRY(take_map(experiment, train, "checkpoint", &checkpoint, error));
   LM_TRY(fill(experiment, &checkpoint_table, checkpoint, NULL, &experiment->checkpoint, error));
   if (lm_value_get(train, "early_stopping") != NULL) {
-    struct lm_value *early_stopping;
+    struct lm_value *early_stopping = NULL;
     LM_TRY(take_map(experiment, train, "early_stopping", &early_stopping, error));
     LM_TRY(fill(experiment, &early_stopping_table, early_stopping, NULL,
                 &experiment->early_stopping, error));
