@@ -4,6 +4,7 @@
  * When the newest checkpoint cannot be read, the one before it is taken and the reader is told.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "checkpoint/model.h"
@@ -91,9 +92,7 @@ static enum lamina_status restore_parts(struct lm_training *training,
     uint32_t count;
     double *part = lm_executor_part(training->session->executor,
                                     training->experiment->metrics[i], &count);
-    for (uint32_t k = 0; k < count; k++) {
-      part[k] = ((const double *)saved->data)[k];
-    }
+    memcpy(part, saved->data, count * sizeof *part); /* may be unaligned in the file */
   }
   return LAMINA_OK;
 }
