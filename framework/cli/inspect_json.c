@@ -4,13 +4,13 @@
  *
  * Keywords of a schema bind only values of their own type, so a number that may be written as
  * a fraction is {"type": ["number", "string"]} with bounds for the one and a pattern for the
- * other.
+ * other. The pattern takes plain numbers too, because readers of older YAML see 1e-3 as text.
  */
 #include <string.h>
 
 #include "cli/plugins_internal.h"
 
-#define FRACTION "^[-+]?[0-9.]+([eE][-+]?[0-9]+)?/[0-9.]+([eE][-+]?[0-9]+)?$"
+#define FRACTION "^[-+]?[0-9.]+([eE][-+]?[0-9]+)?(/[0-9.]+([eE][-+]?[0-9]+)?)?$"
 
 static bool is(const struct lamina_setting *row, const char *type)
 {

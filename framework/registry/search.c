@@ -7,6 +7,7 @@
  * variables and the current directory play no part.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +185,11 @@ static const char *judge(const char *path, const struct stat *status, struct lm_
 {
   if (!S_ISDIR(status->st_mode)) {
     (void)lm_fail(error, LAMINA_E_INVALID, "%s is not a directory", path);
+    return error->text;
+  }
+  if (faccessat(AT_FDCWD, path, R_OK | X_OK, AT_EACCESS) != 0) {
+    (void)lm_fail(error, LAMINA_E_IO, "the directory %s cannot be read: %s", path,
+                  strerror(errno));
     return error->text;
   }
   return lm_policy_check(status, "directory", path, error) == LAMINA_OK ? NULL : error->text;

@@ -174,7 +174,7 @@ Test(inspect, a_tour_names_each_plugin_that_misbehaves_and_goes_on)
       "layer 'bad_magic': refused layer 'bad_magic' from",
       "layer 'crash': crashed with signal 11",
       "layer 'exit': ended the process with status 0 while",
-      "layer 'hang': does not come back: stopped after 400 ms",
+      "layer 'hang': does not come back: stopped after 2500 ms",
       "layer 'newer': refused layer 'newer'",
       "layer 'rounding': refused layer 'rounding' from",
       "layer 'sin': loads (",
@@ -188,7 +188,7 @@ Test(inspect, a_tour_names_each_plugin_that_misbehaves_and_goes_on)
     place_copy(&place, files[i], files[i]);
   }
   struct lm_registry *registry = registry_on(place.path, NULL);
-  cr_assert_eq(lm_cli_inspect_all(registry, 400, &text, &faulty, &error), LAMINA_OK, "%s",
+  cr_assert_eq(lm_cli_inspect_all(registry, 2500, &text, &faulty, &error), LAMINA_OK, "%s",
                error.text);
   expect_words(lm_text_get(&text), words, sizeof words / sizeof words[0]);
   cr_expect_eq(faulty, 8);

@@ -199,7 +199,7 @@ static int load_in_child(const char *name, char *words, size_t size)
     (void)signal(SIGABRT, on_signal);
     (void)signal(SIGALRM, on_signal);
     (void)atexit(say_last_words);
-    (void)alarm(1);
+    (void)alarm(2);
     (void)open_fixture(registry_on(NULL, NULL), name, &error);
     _exit(0);
   }

@@ -139,6 +139,30 @@ Test(search, directories_that_others_can_write_are_passed_over)
   place_remove(&place);
 }
 
+Test(search, a_directory_that_cannot_be_read_is_told)
+{
+  struct place place = place_make();
+  struct lm_error error;
+  const struct lm_plugin *plugin;
+  struct lm_registry *registry = registry_on(place_file(&place, "a"), NULL);
+  (void)chmod(place.path, 0755);
+  (void)mkdir(place_file(&place, "a"), 0700);
+  (void)chmod(place_file(&place, "a"), geteuid() == 0 ? 0700 : 0);
+  bool is_root = geteuid() == 0;
+  if (is_root) {
+    (void)seteuid(12345);
+  }
+  cr_expect_eq(find(registry, "sin", &plugin, &error), LAMINA_E_MISSING);
+  cr_expect_not_null(strstr(error.text, "/a cannot be read: Permission denied"), "%s",
+                     error.text);
+  if (is_root) {
+    (void)seteuid(0);
+  }
+  lm_registry_free(registry);
+  (void)chmod(place_file(&place, "a"), 0700);
+  place_remove(&place);
+}
+
 Test(search, a_private_group_may_write)
 {
   struct stat status = {.st_uid = geteuid(), .st_gid = geteuid(), .st_mode = S_IFDIR | 0775};
