@@ -4,8 +4,9 @@
  * lm_config_load() reads a file by libyaml's event API (the only user of libyaml), applies
  * `include:`, `vars:`/`${...}` and overrides, and gives one tree. Types follow the YAML 1.2
  * core schema and are decided when a value is asked for: a plain scalar is what its reader
- * wants it to be, a quoted one is text. Limits: 1 MiB a file, depth 64, 100,000 values,
- * 16 includes deep. Aliases are expanded within these limits. Duplicate keys, several
+ * wants it to be, a quoted one is text. Limits: 1 MiB a file and 4 MiB all files, depth 64,
+ * 100,000 values, 64 KiB a text and 4 MiB all texts, 1000 anchors a file, 16 includes deep,
+ * 32 variables deep. Aliases are expanded within these limits. Duplicate keys, several
  * documents, tags outside the core schema and merge keys (<<) are refused.
  *
  * Floor 2. Knows YAML and nothing of what an experiment means.

@@ -135,6 +135,23 @@ static enum lamina_status load_chain(const struct folder *folder, int n)
   return status;
 }
 
+Test(config_include, dash_is_standard_input)
+{
+  static const char text[] = "a: {b: [1, 2]}\nfile: x";
+  int ends[2];
+  struct lm_config *config = NULL;
+  struct lm_error error = {0};
+  cr_assert(pipe(ends) == 0 && dup2(ends[0], STDIN_FILENO) == STDIN_FILENO);
+  cr_assert(write(ends[1], text, strlen(text)) == (ssize_t)strlen(text) && close(ends[1]) == 0);
+  cr_assert(lm_config_load("-", NULL, 0, &config, &error) == LAMINA_OK, "%s", error.text);
+  const struct lm_value *file = lm_value_get(lm_config_root(config), "file");
+  cr_expect_str_eq(file->where.file, "<stdin>");
+  lm_config_free(config);
+  cr_expect(lm_config_load("-", NULL, 0, &config, &error) == LAMINA_E_INVALID);
+  cr_expect(strncmp(error.text, "<stdin>:1:1: the file is empty", 30) == 0, "%s", error.text);
+  (void)close(ends[0]);
+}
+
 /* n times the same file of 1 MiB under a small one. */
 static enum lamina_status load_much(const struct folder *folder, int n)
 {

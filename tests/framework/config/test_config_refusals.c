@@ -127,7 +127,7 @@ Test(config_refusals, bad_bytes_far_into_a_file_have_their_line)
 Test(config_refusals, what_yaml_allows_and_experiments_need_is_read)
 {
   static const char *const texts[] = {
-      "a: 1",       "\xef\xbb\xbf" "a: 1",      "%YAML 1.2\n---\na: 1\n...\n",
+      "a: 1",       ("\xef\xbb\xbf" "a: 1"),    "%YAML 1.2\n---\na: 1\n...\n",
       "a: !!str 5", "a: &x [1]\nb: *x\nc: *x",  "a: &x 1\nb: &x 2\nc: *x",
       "\"<<\": 1",  "a: !!float 1\nb: ! 2",     "a: |\n  x\n  y\nb: >\n  z\n",
       "null: 1",    "a: \"\\u00e9\\n\\x01\"",   "{a: 1, b: [x, {y: z}]}",
