@@ -17,7 +17,7 @@ enum { PEEK_FIRST = 16384, PEEK_LIMIT = 262144 };
 static const struct lamina_setting settings[] = {
     LAMINA_PATH_REQUIRED(struct lm_csv, file, "the table, gzipped or not"),
     LAMINA_CHOICE(struct lm_csv, header, "auto", "auto|present|absent",
-                  "whether the first line is a header; auto: if it is not all numbers"),
+                  "whether the first line is a header; auto: if it holds words"),
     LAMINA_STR(struct lm_csv, separator, "','", "the character between cells; \"\\t\" for a tab"),
     LAMINA_STR(struct lm_csv, target, "last",
                "column to predict: last, first, none, its number from 1, or its name"),
