@@ -143,6 +143,29 @@ Test(safetensors, nothing_at_all_can_be_written_and_read)
   scratch_remove(&scratch);
 }
 
+/* All at one offset; the header's checksum depends on their order. */
+Test(safetensors, tensors_without_elements_are_read_in_the_order_of_writing)
+{
+  struct scratch scratch;
+  struct lm_error error = {0};
+  struct lm_safetensors_file *file;
+  static const int64_t none = 0;
+  const struct lm_named_tensor tensors[] = {
+      {"a", lamina_type_make(LAMINA_DT_UINT, 8, 1, &none), NULL},
+      {"z", lamina_type_f32(1, &none), NULL},
+      {"y", lamina_type_f32(1, &none), NULL}};
+  const struct lm_safetensors content = {tensors, 3, NULL, 0};
+  scratch_make(&scratch);
+  const char *path = scratch_path(&scratch, "file");
+  cr_assert(lm_safetensors_write(path, NULL, &content, &error) == LAMINA_OK, "%s", error.text);
+  cr_assert(lm_safetensors_read(path, &file, &error) == LAMINA_OK, "%s", error.text);
+  cr_assert_str_eq(lm_safetensors_at(file, 0)->name, "y");
+  cr_assert_str_eq(lm_safetensors_at(file, 1)->name, "z");
+  cr_assert_str_eq(lm_safetensors_at(file, 2)->name, "a");
+  lm_safetensors_free(file);
+  scratch_remove(&scratch);
+}
+
 Test(safetensors, previous_file_is_kept_when_asked_for)
 {
   struct scratch scratch;

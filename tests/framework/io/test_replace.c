@@ -41,7 +41,7 @@ Test(replace, puts_the_pieces_in_place_and_keeps_the_previous_file)
   cr_assert(scratch_holds(path, new, sizeof new) && scratch_holds(previous, old, sizeof old));
   cr_assert(replace(path, previous, "3", 1, &error) == LAMINA_OK, "%s", error.text);
   cr_assert(scratch_holds(path, "3", 1) && scratch_holds(previous, new, sizeof new));
-  cr_assert(replace(path, NULL, NULL, 0, &error) == LAMINA_OK);
+  cr_assert(replace(path, NULL, "", 0, &error) == LAMINA_OK);
   cr_assert(scratch_holds(path, "", 0) && scratch_holds(previous, new, sizeof new));
   cr_assert(lm_file_replace(path, NULL, NULL, 0, &error) == LAMINA_OK);
   cr_assert(scratch_count(&scratch, "") == 2);
