@@ -27,7 +27,7 @@ case $mode:$name in
   tap:test_*) mode=criterion ;;
 esac
 
-folder=$(mktemp -d "${TMPDIR:-/tmp}/lamina-test-XXXXXX") || exit 99
+folder=$(mktemp -d "${TMPDIR:-/tmp}/lamina-harness-XXXXXX") || exit 99
 child=
 clean_up() {
   if [ -n "$child" ]; then
