@@ -91,9 +91,12 @@ static enum lamina_status add_sources(struct lm_experiment *experiment,
 {
   const struct lm_dataset *data = experiment->train_data;
   for (uint32_t i = 0; i < data->n_fields; i++) {
-    LM_TRY(lm_graph_add_source(experiment->graph, data->fields[i].name, &records[i].type,
-                               data->fields[i].classes, data->fields[i].exact,
-                               &data->instance->where, error));
+    struct lm_source_spec spec = {.name = data->fields[i].name,
+                                  .record = &records[i].type,
+                                  .classes = data->fields[i].classes,
+                                  .classes_exact = data->fields[i].exact,
+                                  .where = data->instance->where};
+    LM_TRY(lm_graph_add_source(experiment->graph, &spec, error));
   }
   return LAMINA_OK;
 }

@@ -70,29 +70,28 @@ static bool add_ranges(struct lm_updater *updater, uint32_t regularizer, const b
   return true;
 }
 
-enum lamina_status lm_updater_create(struct lm_host *host, struct lm_store *store,
-                                     struct lm_instance *optimizer,
-                                     const struct lm_regularizer_use *regularizers,
-                                     uint32_t count, double clip_norm, struct lm_updater **out,
-                                     struct lm_error *error)
+enum lamina_status lm_updater_create(const struct lm_updater_parts *parts,
+                                     struct lm_updater **out, struct lm_error *error)
 {
   struct lm_updater *updater = lm_alloc(1, sizeof *updater);
+  uint32_t count = parts->n_regularizers;
   *out = NULL;
   if (updater == NULL) {
     return lm_fail_memory(error, sizeof *updater);
   }
-  updater->host = host;
-  updater->store = store;
-  updater->optimizer = optimizer;
-  updater->clip_norm = clip_norm;
+  updater->host = parts->host;
+  updater->store = parts->store;
+  updater->optimizer = parts->optimizer;
+  updater->clip_norm = parts->clip_norm;
   updater->n_regularizers = count;
   updater->penalty_calls = lm_alloc(count, sizeof *updater->penalty_calls);
-  updater->partial = lm_alloc(store->trained / CHUNK + 2, sizeof *updater->partial);
+  updater->partial = lm_alloc(parts->store->trained / CHUNK + 2, sizeof *updater->partial);
   bool done = updater->penalty_calls != NULL && updater->partial != NULL;
-  lm_call_init(&updater->step_call, host, optimizer, "step");
+  lm_call_init(&updater->step_call, parts->host, parts->optimizer, "update");
   for (uint32_t i = 0; i < count && done; i++) {
-    lm_call_init(&updater->penalty_calls[i], host, regularizers[i].instance, "apply");
-    done = add_ranges(updater, i, regularizers[i].applies);
+    lm_call_init(&updater->penalty_calls[i], parts->host, parts->regularizers[i].instance,
+                 "apply");
+    done = add_ranges(updater, i, parts->regularizers[i].applies);
   }
   if (!done) {
     lm_updater_free(updater);

@@ -17,16 +17,19 @@ struct lm_regularizer_use {
 
 struct lm_updater;
 
-/**
- * @param optimizer     borrowed; its slots must be in the store
- * @param regularizers  count entries, copied
- * @param clip_norm     largest norm of all gradients together; 0: no clipping
- * @param out           owned by the caller, release with lm_updater_free()
- */
-enum lamina_status lm_updater_create(struct lm_host *host, struct lm_store *store,
-                                     struct lm_instance *optimizer,
-                                     const struct lm_regularizer_use *regularizers,
-                                     uint32_t count, double clip_norm, struct lm_updater **out,
+/** What an updater is made of; all pointers are borrowed for its life. */
+struct lm_updater_parts {
+  struct lm_host *host;
+  struct lm_store *store;        /* with the optimizer's slots in it */
+  struct lm_instance *optimizer;
+  const struct lm_regularizer_use *regularizers; /* read while it is made */
+  uint32_t n_regularizers;
+  double clip_norm; /* largest norm of all gradients together; 0: no clipping */
+};
+
+/** @param out  owned by the caller, release with lm_updater_free() */
+enum lamina_status lm_updater_create(const struct lm_updater_parts *parts,
+                                     struct lm_updater **out,
                                      struct lm_error *error) LM_MUST_CHECK;
 void lm_updater_free(struct lm_updater *updater);
 

@@ -59,13 +59,11 @@ void lm_graph_free(struct lm_graph *graph)
   lm_free(graph);
 }
 
-enum lamina_status lm_graph_add_source(struct lm_graph *graph, const char *name,
-                                       const struct lamina_type *record, int64_t classes,
-                                       bool classes_exact, const struct lm_where *where,
+enum lamina_status lm_graph_add_source(struct lm_graph *graph, const struct lm_source_spec *spec,
                                        struct lm_error *error)
 {
   struct lm_source *source = lm_alloc(1, sizeof *source);
-  if (source == NULL || (source->name = lm_copy_text(name)) == NULL ||
+  if (source == NULL || (source->name = lm_copy_text(spec->name)) == NULL ||
       !lm_grow((void **)&graph->sources, &graph->sources_capacity, graph->n_sources + 1,
                sizeof *graph->sources)) {
     if (source != NULL) {
@@ -75,10 +73,10 @@ enum lamina_status lm_graph_add_source(struct lm_graph *graph, const char *name,
     return lm_fail_memory(error, 0);
   }
   graph->sources[graph->n_sources++] = source;
-  source->classes = classes;
-  source->classes_exact = classes_exact;
-  source->where = *where;
-  return lm_shape_copy(&source->record, record, error);
+  source->classes = spec->classes;
+  source->classes_exact = spec->classes_exact;
+  source->where = spec->where;
+  return lm_shape_copy(&source->record, spec->record, error);
 }
 
 enum lamina_status lm_graph_add_node(struct lm_graph *graph, enum lm_node_kind kind,

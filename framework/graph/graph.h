@@ -90,6 +90,15 @@ struct lm_source {
   bool classes_exact;
 };
 
+/** What a source is to be. */
+struct lm_source_spec {
+  const char *name;
+  const struct lamina_type *record; /* without N; float32 or int32 */
+  int64_t classes;                  /* of class labels; 0: not known */
+  bool classes_exact;
+  struct lm_where where;
+};
+
 struct lm_graph {
   struct lm_host *host; /* borrowed */
   struct lm_source **sources;
@@ -106,10 +115,8 @@ enum lamina_status lm_graph_create(struct lm_host *host, struct lm_graph **out,
                                    struct lm_error *error) LM_MUST_CHECK;
 void lm_graph_free(struct lm_graph *graph);
 
-/** Adds a source; record is copied. */
-enum lamina_status lm_graph_add_source(struct lm_graph *graph, const char *name,
-                                       const struct lamina_type *record, int64_t classes,
-                                       bool classes_exact, const struct lm_where *where,
+/** Adds a source; everything is copied. */
+enum lamina_status lm_graph_add_source(struct lm_graph *graph, const struct lm_source_spec *spec,
                                        struct lm_error *error) LM_MUST_CHECK;
 
 /** Adds a node; takes the instance over, also on failure. *out is borrowed. */

@@ -105,30 +105,42 @@ void lm_run_folder_close(struct lm_run_folder *run)
   *run = (struct lm_run_folder){.lock = -1};
 }
 
+static char *numbered(const char *parent, const char *stem, int number)
+{
+  return number == 1 ? lm_format("%s/%s", parent, stem)
+                     : lm_format("%s/%s-%d", parent, stem, number);
+}
+
+/* The last of the numbered folders that holds a checkpoint, or the first one of all. */
+static char *choose_to_resume(const char *parent, const char *stem)
+{
+  char *chosen = numbered(parent, stem, 1);
+  for (int number = 1;; number++) {
+    char *path = numbered(parent, stem, number);
+    if (path == NULL || access(path, F_OK) != 0) {
+      lm_free(path);
+      return chosen;
+    }
+    if (exists_in(path, CHECKPOINT)) {
+      lm_free(chosen);
+      chosen = path;
+    } else {
+      lm_free(path);
+    }
+  }
+}
+
 char *lm_run_folder_choose(const char *parent, const char *stem, bool resume)
 {
-  char *last = NULL;
+  if (resume) {
+    return choose_to_resume(parent, stem);
+  }
   for (int number = 1;; number++) {
-    char *path = number == 1 ? lm_format("%s/%s", parent, stem)
-                             : lm_format("%s/%s-%d", parent, stem, number);
-    if (path == NULL || (!resume && !holds_run(path))) {
-      lm_free(last);
+    char *path = numbered(parent, stem, number);
+    if (path == NULL || !holds_run(path)) {
       return path;
     }
-    bool there = access(path, F_OK) == 0;
-    if (resume && (!there || !exists_in(path, CHECKPOINT))) {
-      if (!there || last == NULL) {
-        char *chosen = last == NULL ? path : last;
-        if (chosen == last) {
-          lm_free(path);
-        }
-        return chosen;
-      }
-      lm_free(path);
-      continue;
-    }
-    lm_free(last);
-    last = path;
+    lm_free(path);
   }
 }
 

@@ -87,8 +87,13 @@ static enum lamina_status make_updater(struct lm_session *session, struct lm_err
   }
   enum lamina_status status = lm_store_add_slots(&session->store, experiment->optimizer, error);
   if (status == LAMINA_OK) {
-    status = lm_updater_create(&experiment->host, &session->store, experiment->optimizer, uses,
-                               count, experiment->train.clip, &session->updater, error);
+    struct lm_updater_parts parts = {.host = &experiment->host,
+                                     .store = &session->store,
+                                     .optimizer = experiment->optimizer,
+                                     .regularizers = uses,
+                                     .n_regularizers = count,
+                                     .clip_norm = experiment->train.clip};
+    status = lm_updater_create(&parts, &session->updater, error);
   }
   lm_free(uses);
   return status;
