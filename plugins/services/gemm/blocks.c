@@ -16,7 +16,7 @@ struct job {
   const struct lm_gemm_kernel *kernel;
   struct lamina_call *call;
   const struct lamina_gemm_task *task;
-  int64_t tiles;      /* rows of tiles */
+  int64_t tiles; /* rows of tiles */
   int64_t chunk_tiles, chunk_columns;
   int64_t row_chunks; /* chunks below each other */
   int64_t k_blocks;
@@ -59,8 +59,7 @@ static void job_cut(struct job *job)
   int64_t columns = clamp(area / tall / width * width, width, ceil_div(task->n, width) * width);
   job->tiles = ceil_div(task->m, rows);
   job->chunk_columns = columns;
-  job->chunk_tiles =
-      clamp(area / (columns < task->n ? columns : task->n) / rows, 1, job->tiles);
+  job->chunk_tiles = clamp(area / (columns < task->n ? columns : task->n) / rows, 1, job->tiles);
   /* Equal chunks rather than full ones and a small last one. */
   job->row_chunks = ceil_div(job->tiles, job->chunk_tiles);
   job->chunk_tiles = ceil_div(job->tiles, job->row_chunks);
@@ -80,8 +79,7 @@ static void run_panel(const struct job *job, struct lm_gemm_tile tile, int64_t f
   if (task->b_column == 1) {
     source = last_tile - first_tile > 1 ? LM_GEMM_COPY : LM_GEMM_DIRECT;
   } else {
-    lm_gemm_pack(job->kernel, tile.b, task->b_row, task->b_column, tile.k, tile.columns,
-                 tile.panel);
+    lm_gemm_pack(job->kernel, &tile, task->b_column);
   }
   for (int64_t t = first_tile; t < last_tile; t++) {
     int64_t row = cut(task->m, job->tiles, t);
