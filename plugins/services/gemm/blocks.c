@@ -10,6 +10,8 @@
 /* Multiplications in a chunk, at least and at most: 10 to 100 us on CPUs of 2020. */
 #define CHUNK_LEAST ((int64_t)1 << 19)
 #define CHUNK_MOST ((int64_t)1 << 22)
+/* Above this sum length chunks may grow, or their strips of A and B would get too narrow. */
+#define LONG_SUM ((int64_t)1 << 10)
 enum { CHUNKS_WANTED = 8, ROWS_WANTED = 128 };
 
 struct job {
@@ -43,8 +45,9 @@ static int64_t cut(int64_t total, int64_t parts, int64_t i)
 static int64_t chunk_work(const struct lamina_gemm_task *task)
 {
   double work = (double)task->m * (double)task->n * (double)task->k / CHUNKS_WANTED;
-  if (work > (double)CHUNK_MOST) {
-    return CHUNK_MOST;
+  int64_t most = CHUNK_MOST * clamp(task->k / LONG_SUM, 1, 8);
+  if (work > (double)most) {
+    return most;
   }
   return work < (double)CHUNK_LEAST ? CHUNK_LEAST : (int64_t)work;
 }
