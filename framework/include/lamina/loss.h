@@ -128,4 +128,7 @@ static inline int32_t lamina_expect_no_gradient(struct lamina_call *call, uint32
       .size = (uint32_t)sizeof(struct lamina_layer), __VA_ARGS__};               \
   LAMINA_PLUGIN(LOSS, loss, name, version, summary, T, rows, n, &lamina_table_)
 
+#ifdef __cplusplus
+}
+#endif
 #endif
