@@ -227,50 +227,6 @@ static inline int32_t lamina_field(struct lamina_plan *plan, uint32_t index, con
   return plan->planner->field(plan, index, &field);
 }
 
-/** Refuses, with a sentence, any other number of inputs. */
-static inline int32_t lamina_expect_inputs(struct lamina_plan *plan, uint32_t count)
-{
-  uint32_t found = lamina_n_in(plan);
-  if (found == count) {
-    return LAMINA_OK;
-  }
-  return lamina_failf(plan->call, LAMINA_E_INVALID, "takes %u input%s, not %u", count,
-                      count == 1 ? "" : "s", found);
-}
-
-/** lamina_in() for an input that must be float32; NULL, with a sentence, if it is not. */
-static inline const struct lamina_type *lamina_in_f32(struct lamina_plan *plan, uint32_t index)
-{
-  const struct lamina_type *type = lamina_in(plan, index);
-  if (type == NULL || lamina_type_is_f32(type)) {
-    return type;
-  }
-  (void)lamina_failf(plan->call, LAMINA_E_SHAPE, "input %u is %s%d, and must be float32", index,
-                     type->dt_code == LAMINA_DT_INT    ? "int"
-                     : type->dt_code == LAMINA_DT_UINT ? "uint"
-                                                       : "float",
-                     type->dt_bits);
-  return NULL;
-}
-
-/** Room for the text of any shape. */
-enum { LAMINA_SHAPE_TEXT = 192 };
-
-/** Writes a shape as people read it, "[64, 10]", for a sentence; returns text. */
-static inline const char *lamina_shape_text(const struct lamina_type *type,
-                                            char text[LAMINA_SHAPE_TEXT])
-{
-  size_t at = 0;
-  text[at++] = '[';
-  for (uint32_t i = 0; i < type->rank && i < LAMINA_MAX_RANK; i++) {
-    at += (size_t)snprintf(text + at, LAMINA_SHAPE_TEXT - at, i == 0 ? "%lld" : ", %lld",
-                           (long long)type->dims[i]);
-  }
-  text[at++] = ']';
-  text[at] = '\0';
-  return text;
-}
-
 /** Metrics: declares how many doubles a partial result has. */
 static inline int32_t lamina_accumulators(struct lamina_plan *plan, uint32_t count)
 {

@@ -18,7 +18,7 @@
 #include <math.h>
 
 #include <lamina/loss.h>
-#include <lamina/math.h>
+#include <lamina/reduce.h>
 
 enum { LOGITS = 0, TARGET = 1, CHUNK = 4096, BLOCK = 512 };
 

@@ -6,7 +6,7 @@
  * Shapes: p [N, ...]; t the same, or [N] for p [N, 1]; both float32.
  */
 #include <lamina/loss.h>
-#include <lamina/math.h>
+#include <lamina/reduce.h>
 
 enum { PREDICTION = 0, TARGET = 1, CHUNK = 16384, BLOCK = 512 };
 
