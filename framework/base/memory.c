@@ -33,7 +33,9 @@ void lm_alloc_fail_after(int64_t countdown, bool forever)
 
 void *lm_alloc(size_t count, size_t size)
 {
-  if (must_fail()) {
+  size_t bytes;
+  /* calloc checks too, but sanitizers stop the program there. */
+  if (must_fail() || !lm_mul_size(count, size, &bytes)) {
     return NULL;
   }
   return calloc(count == 0 ? 1 : count, size == 0 ? 1 : size);

@@ -88,6 +88,19 @@ static size_t utf8_length(const unsigned char *s)
   return length;
 }
 
+bool lm_text_is_utf8(const char *string)
+{
+  const unsigned char *s = (const unsigned char *)string;
+  while (*s != '\0') {
+    size_t length = utf8_length(s);
+    if (length == 0) {
+      return false;
+    }
+    s += length;
+  }
+  return true;
+}
+
 void lm_text_add_json_string(struct lm_text *text, const char *string)
 {
   lm_text_add(text, "\"");

@@ -26,6 +26,9 @@ void lm_text_addf(struct lm_text *text, const char *format, ...)
 /** Adds a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void lm_text_add_json_string(struct lm_text *text, const char *string);
 
+/** Whether a string is UTF-8 throughout (RFC 3629). */
+bool lm_text_is_utf8(const char *string);
+
 /** Adds a JSON number that reads back as the same double; null for NaN and infinities. */
 void lm_text_add_json_number(struct lm_text *text, double number);
 

@@ -5,7 +5,9 @@
  * alignment then name); the reader checks everything before it believes anything: length,
  * UTF-8, JSON without duplicate keys (jansson, its only user), ranges that start at 0 and leave
  * no gap, sizes that equal shape times element. The data's XXH3-64 is kept in the metadata key
- * "lamina.xxh3" (16 hex digits) and checked when it is there. Floor 5.
+ * "lamina.xxh3" (16 hex digits), that of names, types, shapes and metadata in
+ * "lamina.xxh3.header"; they are checked when they are there, as in files of this writer, and
+ * are absent in files of others. Floor 5.
  */
 #ifndef LM_CHECKPOINT_SAFETENSORS_H
 #define LM_CHECKPOINT_SAFETENSORS_H
@@ -17,11 +19,15 @@
 
 #include "base/error.h"
 
+/** Element kinds that files may hold besides those of lamina/tensor.h, numbered as in DLPack. */
+enum { LM_SAFETENSORS_DT_BFLOAT = 4, LM_SAFETENSORS_DT_BOOL = 6 };
+
 /** A tensor to write, or one of a file read; all pointers borrowed. */
 struct lm_named_tensor {
-  const char *name;
+  const char *name; /* UTF-8 */
   struct lamina_type type;
-  const void *data; /* host byte order is little-endian, as in the file */
+  const void *data; /* little-endian, as the host is. In files of other writers it may lie at
+                       any address: copy it, do not read it in place. */
 };
 
 struct lm_metadata {
@@ -29,7 +35,7 @@ struct lm_metadata {
   const char *value;
 };
 
-/** What to write. */
+/** What to write: metadata keys in UTF-8 and none that begins with "lamina.xxh3". */
 struct lm_safetensors {
   const struct lm_named_tensor *tensors;
   size_t n_tensors;
@@ -40,7 +46,8 @@ struct lm_safetensors {
 /**
  * Replaces the file at path as lm_file_replace() does.
  * @param previous  NULL, or where the old file is kept
- * @return LAMINA_OK; LAMINA_E_INVALID for a name given twice; LAMINA_E_IO; LAMINA_E_NOMEM
+ * @return LAMINA_OK; LAMINA_E_INVALID for a name given twice or a name, type or size that the
+ *         format does not allow; LAMINA_E_IO; LAMINA_E_NOMEM
  */
 enum lamina_status lm_safetensors_write(const char *path, const char *previous,
                                         const struct lm_safetensors *content,

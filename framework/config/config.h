@@ -4,8 +4,9 @@
  * lm_config_load() reads a file by libyaml's event API (the only user of libyaml), applies
  * `include:`, `vars:`/`${...}` and overrides, and gives one tree. Types follow the YAML 1.2
  * core schema and are decided when a value is asked for: a plain scalar is what its reader
- * wants it to be, a quoted one is text. Limits: 1 MiB a file, depth 64, 100,000 values,
- * 16 includes deep. Aliases are expanded within these limits. Duplicate keys, several
+ * wants it to be, a quoted one is text. Limits: 1 MiB a file and 4 MiB all files, depth 64,
+ * 100,000 values, 64 KiB a text and 4 MiB all texts, 1000 anchors a file, 16 includes deep,
+ * 32 variables deep. Aliases are expanded within these limits. Duplicate keys, several
  * documents, tags outside the core schema and merge keys (<<) are refused.
  *
  * Floor 2. Knows YAML and nothing of what an experiment means.
@@ -63,6 +64,9 @@ enum lamina_status lm_config_parse(const char *text, size_t length, const char *
                                    const char *const *overrides, size_t count,
                                    struct lm_config **out, struct lm_error *error) LM_MUST_CHECK;
 
+/** A config whose root is an empty map, for values made by code; NULL when memory is short. */
+struct lm_config *lm_config_create(void);
+
 void lm_config_free(struct lm_config *config);
 
 /** The tree's root: always a map (an empty document is refused). */
@@ -81,7 +85,7 @@ bool lm_value_is_null(const struct lm_value *value);
 
 /* Typed readings of a scalar. Failures are LAMINA_E_INVALID, say what was found and what was
  * expected, and hint at `yes`, `0x10`, `1_000` and quoted numbers. `what` names the value in
- * the sentence, such as "units". */
+ * the sentence, such as "units". *out changes on success only. */
 
 enum lamina_status lm_value_i64(const struct lm_value *value, const char *what, int64_t *out,
                                 struct lm_error *error) LM_MUST_CHECK;
@@ -106,9 +110,27 @@ struct lm_value *lm_config_map(struct lm_config *config, const struct lm_where *
 /** Sets a key of a map, new at the end; false when memory is short. */
 bool lm_config_set(struct lm_config *config, struct lm_value *map, const char *key,
                    struct lm_value *value);
+/** Gives a key of a map another name, in its place; false when memory is short. */
+bool lm_config_rename(struct lm_config *config, struct lm_value *map, const char *old_key,
+                      const char *new_key);
 /** Replaces a scalar's text. */
 bool lm_config_set_text(struct lm_config *config, struct lm_value *scalar, const char *text,
                         bool quoted);
+
+/**
+ * Reads a value from YAML text of the program's own, such as a default of a settings table.
+ * Every part of it takes `where`; ${...} is left alone. LAMINA_E_INVALID; LAMINA_E_NOMEM.
+ */
+enum lamina_status lm_config_value(struct lm_config *config, const char *text,
+                                   const struct lm_where *where, struct lm_value **out,
+                                   struct lm_error *error) LM_MUST_CHECK;
+
+/**
+ * Absolute form of a path that was written at `where`: relative to the folder of that file;
+ * in overrides and on standard input relative to the working directory. Release with
+ * lm_free(); NULL when memory is short.
+ */
+char *lm_config_path(const char *path, const struct lm_where *where);
 
 /**
  * Refuses a map's keys that are not in a list of words.

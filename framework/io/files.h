@@ -64,7 +64,11 @@ void lm_file_remove_stale(const char *folder);
 /** Makes a folder and its parents. LAMINA_E_IO. */
 enum lamina_status lm_folder_make(const char *path, struct lm_error *error) LM_MUST_CHECK;
 
-/** Absolute, lexically clean form of path, relative to folder (NULL: working directory). */
+/**
+ * Absolute, lexically clean form of path, relative to folder (NULL: working directory).
+ * @return owned by the caller, release with lm_free(); NULL when memory is short or the
+ *         working directory is gone
+ */
 char *lm_path_absolute(const char *path, const char *folder);
 
 #endif

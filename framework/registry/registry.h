@@ -6,6 +6,11 @@
  * directory) before the dynamic linker sees it; after loading, its descriptor is checked and
  * copied into the host's own structs, so that later code only tests for NULL. Modules stay
  * loaded until the process ends, unless LAMINA_UNLOAD=1. Floor 2.
+ *
+ * A directory or file that somebody else could have written is not used: owner neither root nor
+ * the user, writable by everybody, or by a group that is not the owner's private one (a group
+ * with the owner's own number). A registry belongs to one thread at a time; different
+ * registries may be used by different threads.
  */
 #ifndef LM_REGISTRY_REGISTRY_H
 #define LM_REGISTRY_REGISTRY_H
@@ -71,18 +76,24 @@ enum lamina_status lm_registry_add_directory(struct lm_registry *registry, const
                                              struct lm_error *error) LM_MUST_CHECK;
 
 /**
- * Finds and, the first time, loads a plugin.
+ * Finds and, the first time, loads a plugin. The first file of that name in a directory that
+ * can be trusted is the match, also when it is then refused.
  * @param name  must match [a-z][a-z0-9_]*, at most 63 bytes
  * @param out   borrowed, lives as long as the registry
- * @return LAMINA_OK; LAMINA_E_INVALID for a bad name; LAMINA_E_MISSING with every directory
- *         tried, near names found, and files of that name that were refused and why;
- *         LAMINA_E_PLUGIN when the file found was refused, with the reason
+ * @return LAMINA_OK; LAMINA_E_MISSING with every directory tried, near names found, and files
+ *         of that name in directories that are not trusted; LAMINA_E_INVALID for a bad name, or
+ *         for a file that is no plugin or that the dynamic linker refuses, in its own words;
+ *         LAMINA_E_UNSUPPORTED for another ABI or processor; LAMINA_E_PLUGIN for a plugin that
+ *         breaks the contract: its descriptor, its table, what its loading changed
  */
 enum lamina_status lm_registry_find(struct lm_registry *registry, uint32_t kind,
                                     const char *name, const struct lm_plugin **out,
                                     struct lm_error *error) LM_MUST_CHECK;
 
-/** Loads one file, whatever its directory; for inspection. The name is the file's stem. */
+/**
+ * Loads one file, whatever its directory; for inspection. The name is the file's stem. The same
+ * path that was found by a search is the same plugin. Failures as of lm_registry_find().
+ */
 enum lamina_status lm_registry_open_file(struct lm_registry *registry, const char *path,
                                          const struct lm_plugin **out,
                                          struct lm_error *error) LM_MUST_CHECK;

@@ -39,6 +39,9 @@ enum lamina_status lm_settings_check(const struct lm_settings *table, uint64_t i
  *
  * Defaults are filled in and also written into the map, and paths are made absolute in both,
  * so that the experiment as saved says everything. Keys in `also` are the host's and skipped.
+ * A key whose value is null is refused, not taken for the default. Numbers without a range are
+ * finite; infinities need a range that is closed at one: "[0, inf]". NaN is never accepted.
+ * Defaults are YAML; of texts, paths and choices, one without quotes is taken as it is.
  *
  * @param map     MAP, or NULL/null for "all defaults" (then nothing is recorded)
  * @param where   where the owner is used, for messages about missing keys

@@ -71,6 +71,18 @@ static inline double lamina_decay_keep(double weight_decay, int32_t mode, double
   return 1.0 - (mode == LAMINA_DECAY_DECOUPLED ? weight_decay : rate * weight_decay);
 }
 
+/** For setup(): refuses a decay that would shrink weights to nothing or past it. */
+static inline int32_t lamina_decay_check(struct lamina_call *call, double weight_decay,
+                                         int32_t mode, double rate)
+{
+  if (lamina_decay_keep(weight_decay, mode, rate) > 0.0) {
+    return LAMINA_OK;
+  }
+  return lamina_failf(call, LAMINA_E_INVALID,
+                      "weight_decay %g at rate %g leaves nothing of a weight: their product has "
+                      "to be below 1", weight_decay, rate);
+}
+
 /** Defines an optimizer plugin; arguments as of LAMINA_LAYER. */
 #define LAMINA_OPTIMIZER(...) LAMINA_OPTIMIZER_(__VA_ARGS__)
 #define LAMINA_OPTIMIZER_(name, version, summary, T, rows, n, ...)                \

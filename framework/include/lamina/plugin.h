@@ -207,7 +207,7 @@ struct lamina_nothing {
       "\177LAMINA\0abi=" LAMINA_VERSION_TEXT_(LAMINA_TARGET_MINOR) "\0built=" LAMINA_VERSION_TEXT_( \
           LAMINA_ABI_MINOR) "\0kind=" #kind "\0name=" #name "\0version=" version                \
                             "\0isa=" LAMINA_ISA "\0";                                          \
-  LAMINA_EXTERN_ LAMINA_EXPORT const struct lamina_plugin kind##_##name##_LTX_lamina_plugin_v1; \
+  LAMINA_EXTERN_ const struct lamina_plugin kind##_##name##_LTX_lamina_plugin_v1;               \
   LAMINA_EXPORT const struct lamina_plugin kind##_##name##_LTX_lamina_plugin_v1 = {            \
       LAMINA_MAGIC, (uint32_t)sizeof(struct lamina_plugin), LAMINA_ABI_MAJOR, LAMINA_ABI_MINOR, \
       LAMINA_TARGET_MINOR, LAMINA_KIND_##KIND, #name, version, lamina_marker_, summary,        \

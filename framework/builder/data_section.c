@@ -1,0 +1,171 @@
+/*
+ * The `data:` section: train, test or holdout, transforms. Fields of the data become sources of
+ * the graph, as they are behind the transforms.
+ */
+#include <string.h>
+
+#include "base/memory.h"
+#include "builder/builder_internal.h"
+
+static enum lamina_status build_dataset(struct lm_experiment *experiment,
+                                        struct lm_value *value, const char *role,
+                                        struct lm_dataset **out, struct lm_error *error)
+{
+  static const char *const no_keys[] = {NULL};
+  struct lm_item item;
+  LM_TRY(lm_item_parse(value, "a data set", no_keys, &item, error));
+  LM_TRY(lm_item_make_room(experiment, &item, LAMINA_KIND_DATASET, error));
+  struct lm_instance_spec spec = item.spec;
+  spec.kind = LAMINA_KIND_DATASET;
+  spec.role = role;
+  return lm_dataset_create(&experiment->host, &spec, role, out, error);
+}
+
+static enum lamina_status compare_fields(const struct lm_experiment *experiment,
+                                         struct lm_error *error)
+{
+  const struct lm_dataset *train = experiment->train_data;
+  const struct lm_dataset *test = experiment->test_data;
+  for (uint32_t i = 0; i < train->n_fields; i++) {
+    int32_t other = lm_dataset_field(test, train->fields[i].name);
+    if (other < 0 || !lm_shape_equal(&train->fields[i].shape, &test->fields[other].shape)) {
+      char one[160];
+      char two[160] = "missing";
+      (void)lm_shape_format(&train->fields[i].shape.type, -1, one, sizeof one);
+      if (other >= 0) {
+        (void)lm_shape_format(&test->fields[other].shape.type, -1, two, sizeof two);
+      }
+      return lm_fail_at(error, LAMINA_E_SHAPE, &test->instance->where,
+                        "%s: field '%s' is %s, but %s in the training data (line %d)",
+                        test->instance->label, train->fields[i].name, two, one,
+                        train->instance->where.line);
+    }
+  }
+  return LAMINA_OK;
+}
+
+static enum lamina_status build_holdout(struct lm_experiment *experiment,
+                                        const struct lm_value *value, struct lm_error *error)
+{
+  LM_TRY(lm_value_f64(value, "holdout", &experiment->holdout, error));
+  if (!(experiment->holdout > 0.0 && experiment->holdout < 1.0)) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &value->where,
+                      "holdout is %s, expected a fraction in (0, 1)", value->text);
+  }
+  return LAMINA_OK;
+}
+
+/* What samples of each field are, on the way through the transforms. */
+static enum lamina_status add_transform(struct lm_experiment *experiment,
+                                        struct lm_value *value, struct lm_shape *records,
+                                        struct lm_error *error)
+{
+  static const char *const keys[] = {"field", NULL};
+  struct lm_item item;
+  const char *field = "input";
+  LM_TRY(lm_item_parse(value, "a transform", keys, &item, error));
+  struct lm_value *chosen = lm_item_get(&item, "field");
+  if (chosen != NULL) {
+    LM_TRY(lm_value_text(chosen, "field", &field, error));
+  }
+  int32_t index = lm_dataset_field(experiment->train_data, field);
+  if (index < 0) {
+    const struct lm_dataset *data = experiment->train_data;
+    (void)lm_fail_at(error, LAMINA_E_INVALID,
+                     chosen != NULL ? &chosen->where : &item.spec.where,
+                     "the data has no field '%s' to transform; it has", field);
+    for (uint32_t i = 0; i < data->n_fields; i++) {
+      lm_error_suffix(error, "%s '%s'", i == 0 ? "" : ",", data->fields[i].name);
+    }
+    return LAMINA_E_INVALID;
+  }
+  if (lamina_type_is_i32(&records[index].type)) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &item.spec.where,
+                      "field '%s' holds class labels, which transforms do not change", field);
+  }
+  LM_TRY(lm_item_make_room(experiment, &item, LAMINA_KIND_TRANSFORM, error));
+  item.spec.kind = LAMINA_KIND_TRANSFORM;
+  return lm_transforms_add(&experiment->transforms, &item.spec, field, &records[index], error);
+}
+
+static enum lamina_status add_sources(struct lm_experiment *experiment,
+                                      const struct lm_shape *records, struct lm_error *error)
+{
+  const struct lm_dataset *data = experiment->train_data;
+  for (uint32_t i = 0; i < data->n_fields; i++) {
+    struct lm_source_spec spec = {.name = data->fields[i].name,
+                                  .record = &records[i].type,
+                                  .classes = data->fields[i].classes,
+                                  .classes_exact = data->fields[i].exact,
+                                  .where = data->instance->where};
+    LM_TRY(lm_graph_add_source(experiment->graph, &spec, error));
+  }
+  return LAMINA_OK;
+}
+
+static enum lamina_status build_fields(struct lm_experiment *experiment,
+                                       struct lm_value *transforms, struct lm_error *error)
+{
+  struct lm_dataset *data = experiment->train_data;
+  struct lm_shape *records = lm_alloc(data->n_fields, sizeof *records);
+  struct lm_items items;
+  enum lamina_status status = LAMINA_OK;
+  if (records == NULL) {
+    return lm_fail_memory(error, data->n_fields * sizeof *records);
+  }
+  for (uint32_t i = 0; i < data->n_fields; i++) {
+    records[i] = data->fields[i].shape;
+    records[i].type.dims = records[i].dims;
+    if (!lamina_type_is_i32(&records[i].type)) {
+      records[i].type.dt_code = LAMINA_DT_FLOAT;
+      records[i].type.dt_bits = 32;
+    }
+  }
+  lm_items_of(transforms, &items);
+  for (size_t i = 0; i < items.count && status == LAMINA_OK; i++) {
+    status = add_transform(experiment, items.items[i], records, error);
+  }
+  if (status == LAMINA_OK) {
+    status = add_sources(experiment, records, error);
+  }
+  lm_free(records);
+  return status;
+}
+
+enum lamina_status lm_build_data(struct lm_experiment *experiment, bool predict_only,
+                                 struct lm_error *error)
+{
+  static const char *const keys[] = {"train", "test", "holdout", "transforms"};
+  char found[80];
+  struct lm_value *root = lm_config_root(experiment->config);
+  struct lm_value *data = lm_value_get(root, "data");
+  experiment->transforms.host = &experiment->host;
+  if (lm_value_is_null(data) || data->kind != LM_VALUE_MAP) {
+    return lm_fail_at(error, LAMINA_E_INVALID, data == NULL ? &root->where : &data->where,
+                      "'data' is %s, expected a map with train, and test or holdout",
+                      data == NULL ? "missing" : lm_value_describe(data, found, sizeof found));
+  }
+  LM_TRY(lm_value_check_keys(data, "data", keys, sizeof keys / sizeof keys[0], sizeof keys[0],
+                             error));
+  struct lm_value *train = lm_value_get(data, "train");
+  struct lm_value *test = lm_value_get(data, "test");
+  struct lm_value *holdout = lm_value_get(data, "holdout");
+  if (lm_value_is_null(train)) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &data->where,
+                      "data.train is missing, expected a data set such as {csv: {file: x.csv}}");
+  }
+  LM_TRY(build_dataset(experiment, train, "train", &experiment->train_data, error));
+  if (!lm_value_is_null(test) && !lm_value_is_null(holdout)) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &holdout->where,
+                      "data has both test (line %d) and holdout, expected one of them",
+                      test->where.line);
+  }
+  if (!predict_only && !lm_value_is_null(test)) {
+    LM_TRY(build_dataset(experiment, test, "test", &experiment->test_data, error));
+    LM_TRY(compare_fields(experiment, error));
+  }
+  if (!lm_value_is_null(holdout)) {
+    LM_TRY(build_holdout(experiment, holdout, error));
+  }
+  return build_fields(experiment, lm_value_get(data, "transforms"), error);
+}

@@ -1,0 +1,86 @@
+/*
+ * The experiment: what a file describes, checked, with every plugin loaded and every shape
+ * known, but no data read and nothing computed.
+ *
+ * lm_experiment_create() goes through the sections in a fixed order (train, services, data,
+ * model, loss, metrics, optimizer ...), each in a file of its own here. Floor 7.
+ */
+#ifndef LM_BUILDER_EXPERIMENT_H
+#define LM_BUILDER_EXPERIMENT_H
+
+#include "data/transforms.h"
+
+/** The `train:` section, and the two maps in it. */
+struct lm_train_settings {
+  int64_t epochs, steps, batch, seed;
+  double clip;
+  int32_t shuffle, drop_last, decay_all;
+};
+struct lm_checkpoint_settings {
+  int64_t every_steps, every_epochs, keep;
+};
+struct lm_early_stopping_settings {
+  const char *monitor;
+  int64_t patience;
+  double min_delta;
+  int32_t enabled; /* the map was given */
+  int32_t reserved;
+};
+
+/** A regularizer and the parameters that it applies to. */
+struct lm_experiment_regularizer {
+  struct lm_instance *instance;
+  char *pattern; /* glob on "node/weight"; NULL: the weights that decay */
+  bool *applies; /* by parameter */
+};
+
+struct lm_experiment {
+  struct lm_config *config; /* owned */
+  struct lm_host host;
+  struct lm_train_settings train;
+  struct lm_checkpoint_settings checkpoint;
+  struct lm_early_stopping_settings early_stopping;
+  struct lm_settings_memory memory;
+  struct lm_dataset *train_data, *test_data; /* test_data NULL: none, or held out */
+  double holdout;                            /* fraction of train_data; 0: none */
+  struct lm_transforms transforms;
+  struct lm_graph *graph;
+  struct lm_inference *inference; /* at the training batch size */
+  uint32_t n_losses, n_metrics;
+  uint32_t losses[LM_MAX_FACTS], metrics[LM_MAX_FACTS]; /* node indices */
+  uint32_t outputs[LM_MAX_FACTS]; /* nodes whose output no other layer reads */
+  uint32_t n_outputs;
+  struct lm_instance *optimizer, *schedule; /* schedule NULL: constant */
+  struct lm_experiment_regularizer *regularizers;
+  uint32_t n_regularizers;
+  struct lm_instance **initializers; /* by parameter */
+  struct lm_value **nodes;           /* by node: its item in the file */
+  size_t nodes_capacity;
+};
+
+/** What the builder needs from outside, and what it may leave out. */
+struct lm_experiment_options {
+  struct lm_registry *registry; /* borrowed */
+  struct lm_pool *pool;         /* borrowed */
+  void (*log)(void *arg, int32_t level, const char *sentence);
+  void *log_arg;
+  bool predict_only; /* data.train is only what the model reads: no losses, metrics, optimizer */
+};
+
+/**
+ * Builds an experiment.
+ * @param config  taken over, also on failure
+ * @param out     owned by the caller, release with lm_experiment_free()
+ * @return LAMINA_OK; a refusal with file:line:column and what was expected
+ */
+enum lamina_status lm_experiment_create(struct lm_config *config,
+                                        const struct lm_experiment_options *options,
+                                        struct lm_experiment **out,
+                                        struct lm_error *error) LM_MUST_CHECK;
+void lm_experiment_free(struct lm_experiment *experiment);
+
+/** Reads the data; class counts that only the data knows are then checked against the model. */
+enum lamina_status lm_experiment_open_data(struct lm_experiment *experiment,
+                                           struct lm_error *error) LM_MUST_CHECK;
+
+#endif

@@ -1,0 +1,270 @@
+/*
+ * What an experiment says about weights: `freeze:`, `init:`, regularizers, optimizer, schedule.
+ *
+ * Weights are known after inference; patterns are globs on "node/weight" and must match
+ * something, so that a misspelt one is noticed.
+ */
+#include <fnmatch.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "builder/builder_internal.h"
+
+static const char *short_name(const struct lm_parameter *parameter)
+{
+  const char *slash = strchr(parameter->name, '/');
+  return slash == NULL ? parameter->name : slash + 1;
+}
+
+/* ---- freezing ---- */
+
+/* Freezes what matches; `node` -1 matches full names, else short names of that node. */
+static enum lamina_status freeze_pattern(struct lm_experiment *experiment,
+                                         const struct lm_value *value, int32_t node,
+                                         struct lm_error *error)
+{
+  const char *pattern;
+  bool found = false;
+  LM_TRY(lm_value_text(value, "freeze", &pattern, error));
+  for (uint32_t i = 0; i < experiment->graph->n_parameters; i++) {
+    struct lm_parameter *parameter = experiment->graph->parameters[i];
+    const char *name = node < 0 ? parameter->name : short_name(parameter);
+    if ((node < 0 || parameter->node == node) && fnmatch(pattern, name, 0) == 0) {
+      parameter->frozen = true;
+      found = true;
+    }
+  }
+  if (found) {
+    return LAMINA_OK;
+  }
+  (void)lm_fail_at(error, LAMINA_E_INVALID, &value->where, "freeze: '%s' matches no weight",
+                   pattern);
+  lm_error_suffix(error, "; there are");
+  for (uint32_t i = 0; i < experiment->graph->n_parameters; i++) {
+    const struct lm_parameter *parameter = experiment->graph->parameters[i];
+    if (node < 0 || parameter->node == node) {
+      lm_error_suffix(error, " '%s'", node < 0 ? parameter->name : short_name(parameter));
+    }
+  }
+  return LAMINA_E_INVALID;
+}
+
+static enum lamina_status freeze_list(struct lm_experiment *experiment, struct lm_value *value,
+                                      int32_t node, struct lm_error *error)
+{
+  struct lm_items items;
+  lm_items_of(value, &items);
+  for (size_t i = 0; i < items.count; i++) {
+    LM_TRY(freeze_pattern(experiment, items.items[i], node, error));
+  }
+  return LAMINA_OK;
+}
+
+static bool is_bool_text(const struct lm_value *value)
+{
+  return value->kind == LM_VALUE_SCALAR && !value->quoted &&
+         (strcmp(value->text, "true") == 0 || strcmp(value->text, "false") == 0);
+}
+
+static enum lamina_status freeze_node(struct lm_experiment *experiment, uint32_t index,
+                                      struct lm_value *value, struct lm_error *error)
+{
+  struct lm_node *node = experiment->graph->nodes[index];
+  if (!is_bool_text(value)) {
+    return freeze_list(experiment, value, (int32_t)index, error);
+  }
+  LM_TRY(lm_value_bool(value, "freeze", &node->frozen, error));
+  for (uint32_t i = 0; i < node->n_parameters && node->frozen; i++) {
+    experiment->graph->parameters[node->parameters[i]]->frozen = true;
+  }
+  return LAMINA_OK;
+}
+
+enum lamina_status lm_build_freeze(struct lm_experiment *experiment, struct lm_error *error)
+{
+  struct lm_value *root = lm_config_root(experiment->config);
+  for (uint32_t i = 0; i < experiment->graph->n_nodes; i++) {
+    const struct lm_value *item = experiment->nodes[i];
+    struct lm_value *value =
+        item->kind == LM_VALUE_MAP ? lm_value_get(item, "freeze") : NULL;
+    if (!lm_value_is_null(value) && experiment->graph->nodes[i]->kind == LM_NODE_LAYER) {
+      LM_TRY(freeze_node(experiment, i, value, error));
+    }
+  }
+  return freeze_list(experiment, lm_value_get(root, "freeze"), -1, error);
+}
+
+/* ---- initializers ---- */
+
+/* The initializer that the node's `init:` names for the weight, or NULL. */
+static enum lamina_status chosen_init(struct lm_experiment *experiment, uint32_t parameter,
+                                      struct lm_value **out, struct lm_error *error)
+{
+  const struct lm_parameter *weight = experiment->graph->parameters[parameter];
+  const struct lm_value *item = experiment->nodes[weight->node];
+  struct lm_value *init = item->kind == LM_VALUE_MAP ? lm_value_get(item, "init") : NULL;
+  char found[80];
+  *out = NULL;
+  if (lm_value_is_null(init)) {
+    return LAMINA_OK;
+  }
+  if (init->kind != LM_VALUE_MAP) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &init->where,
+                      "init is %s, expected a map such as {weight: glorot}",
+                      lm_value_describe(init, found, sizeof found));
+  }
+  *out = lm_value_get(init, short_name(weight));
+  return LAMINA_OK;
+}
+
+/* Each key of a node's `init:` must be one of its weights. */
+static enum lamina_status check_init_keys(struct lm_experiment *experiment, uint32_t index,
+                                          struct lm_error *error)
+{
+  const struct lm_node *node = experiment->graph->nodes[index];
+  const struct lm_value *item = experiment->nodes[index];
+  struct lm_value *init = item->kind == LM_VALUE_MAP ? lm_value_get(item, "init") : NULL;
+  const char *names[LM_MAX_FACTS];
+  if (lm_value_is_null(init) || init->kind != LM_VALUE_MAP) {
+    return LAMINA_OK;
+  }
+  for (uint32_t i = 0; i < node->n_parameters; i++) {
+    names[i] = short_name(experiment->graph->parameters[node->parameters[i]]);
+  }
+  return lm_value_check_keys(init, "init", names, node->n_parameters, sizeof names[0], error);
+}
+
+/* The plugin's own default is YAML in a text; a small document makes it a value. */
+static enum lamina_status default_init(struct lm_experiment *experiment, uint32_t parameter,
+                                       struct lm_error *error)
+{
+  const struct lm_parameter *weight = experiment->graph->parameters[parameter];
+  struct lm_config *document = NULL;
+  struct lm_item item;
+  static const char *const no_keys[] = {NULL};
+  char *text = lm_format("init: %s\n", weight->init);
+  if (text == NULL) {
+    return lm_fail_memory(error, 0);
+  }
+  enum lamina_status status =
+      lm_config_parse(text, strlen(text), weight->name, NULL, 0, &document, error);
+  if (status == LAMINA_OK) {
+    struct lm_value *value = lm_value_get(lm_config_root(document), "init");
+    status = lm_item_parse(value, "an initializer", no_keys, &item, error);
+  }
+  if (status == LAMINA_OK) {
+    item.spec.where = (struct lm_where){0};
+    struct lm_config *own = experiment->host.config;
+    experiment->host.config = document;
+    status = lm_item_instance(experiment, &item, LAMINA_KIND_INITIALIZER, NULL,
+                              &experiment->initializers[parameter], error);
+    experiment->host.config = own;
+  }
+  lm_config_free(document);
+  lm_free(text);
+  return status;
+}
+
+enum lamina_status lm_build_initializers(struct lm_experiment *experiment,
+                                         struct lm_error *error)
+{
+  static const char *const no_keys[] = {NULL};
+  uint32_t count = experiment->graph->n_parameters;
+  experiment->initializers = lm_alloc(count, sizeof *experiment->initializers);
+  if (experiment->initializers == NULL) {
+    return lm_fail_memory(error, count * sizeof *experiment->initializers);
+  }
+  for (uint32_t i = 0; i < experiment->graph->n_nodes; i++) {
+    LM_TRY(check_init_keys(experiment, i, error));
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    struct lm_value *chosen;
+    struct lm_item item;
+    LM_TRY(chosen_init(experiment, i, &chosen, error));
+    if (lm_value_is_null(chosen)) {
+      LM_TRY(default_init(experiment, i, error));
+      continue;
+    }
+    LM_TRY(lm_item_parse(chosen, "an initializer", no_keys, &item, error));
+    LM_TRY(lm_item_instance(experiment, &item, LAMINA_KIND_INITIALIZER, NULL,
+                            &experiment->initializers[i], error));
+  }
+  return LAMINA_OK;
+}
+
+/* ---- regularizers ---- */
+
+static enum lamina_status match_regularizer(struct lm_experiment *experiment,
+                                            struct lm_experiment_regularizer *regularizer,
+                                            const struct lm_value *pattern,
+                                            struct lm_error *error)
+{
+  bool found = false;
+  const char *text = NULL;
+  if (pattern != NULL) {
+    LM_TRY(lm_value_text(pattern, "weights", &text, error));
+  }
+  for (uint32_t i = 0; i < experiment->graph->n_parameters; i++) {
+    const struct lm_parameter *parameter = experiment->graph->parameters[i];
+    bool applies = text == NULL ? (parameter->flags & LAMINA_WEIGHT_DECAY) != 0
+                                : fnmatch(text, parameter->name, 0) == 0;
+    regularizer->applies[i] = applies && !parameter->frozen;
+    found = found || applies;
+  }
+  if (!found && pattern != NULL) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &pattern->where, "weights: '%s' matches no weight",
+                      text);
+  }
+  return LAMINA_OK;
+}
+
+enum lamina_status lm_build_regularizers(struct lm_experiment *experiment,
+                                         struct lm_error *error)
+{
+  static const char *const keys[] = {"weights", NULL};
+  struct lm_items items;
+  lm_items_of(lm_value_get(lm_config_root(experiment->config), "regularizers"), &items);
+  experiment->regularizers = lm_alloc(items.count, sizeof *experiment->regularizers);
+  if (experiment->regularizers == NULL) {
+    return lm_fail_memory(error, 0);
+  }
+  for (size_t i = 0; i < items.count; i++) {
+    struct lm_item item;
+    struct lm_experiment_regularizer *regularizer =
+        &experiment->regularizers[experiment->n_regularizers++];
+    LM_TRY(lm_item_parse(items.items[i], "a regularizer", keys, &item, error));
+    LM_TRY(lm_item_instance(experiment, &item, LAMINA_KIND_REGULARIZER, NULL,
+                            &regularizer->instance, error));
+    regularizer->applies =
+        lm_alloc(experiment->graph->n_parameters, sizeof *regularizer->applies);
+    if (regularizer->applies == NULL) {
+      return lm_fail_memory(error, 0);
+    }
+    LM_TRY(match_regularizer(experiment, regularizer, lm_item_get(&item, "weights"), error));
+  }
+  return LAMINA_OK;
+}
+
+/* ---- optimizer and schedule ---- */
+
+enum lamina_status lm_build_optimizer(struct lm_experiment *experiment, struct lm_error *error)
+{
+  static const char *const no_keys[] = {NULL};
+  struct lm_item item;
+  struct lm_value *root = lm_config_root(experiment->config);
+  struct lm_value *optimizer = lm_value_get(root, "optimizer");
+  struct lm_value *schedule = lm_value_get(root, "schedule");
+  if (lm_value_is_null(optimizer)) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &root->where,
+                      "'optimizer' is missing, expected one such as {sgd: {rate: 0.1}}");
+  }
+  LM_TRY(lm_item_parse(optimizer, "the optimizer", no_keys, &item, error));
+  LM_TRY(lm_item_instance(experiment, &item, LAMINA_KIND_OPTIMIZER, NULL,
+                          &experiment->optimizer, error));
+  if (lm_value_is_null(schedule)) {
+    return LAMINA_OK;
+  }
+  LM_TRY(lm_item_parse(schedule, "the schedule", no_keys, &item, error));
+  return lm_item_instance(experiment, &item, LAMINA_KIND_SCHEDULE, NULL, &experiment->schedule,
+                          error);
+}

@@ -1,0 +1,45 @@
+/*
+ * Model files and checkpoints: a store's tensors and the experiment, as safetensors.
+ *
+ * Tensors: "node/weight" and "node/state", "transform0/mean", and in a checkpoint
+ * "optimizer/<state>/<node/weight>" and what the caller adds. Metadata: "lamina.experiment"
+ * holds the resolved experiment, so a model file needs nothing beside it. Floor 8.
+ */
+#ifndef LM_CHECKPOINT_MODEL_H
+#define LM_CHECKPOINT_MODEL_H
+
+#include "builder/experiment.h"
+#include "checkpoint/safetensors.h"
+#include "executor/store.h"
+
+/** What goes into a file. */
+struct lm_model_content {
+  const struct lm_experiment *experiment;
+  const struct lm_store *store;
+  bool with_optimizer;                    /* a checkpoint: optimizer states, too */
+  const struct lm_named_tensor *tensors;  /* the caller's own */
+  size_t n_tensors;
+  const struct lm_metadata *metadata; /* the caller's own */
+  size_t n_metadata;
+};
+
+/** Replaces the file at path; see lm_file_replace() for previous. */
+enum lamina_status lm_model_save(const char *path, const char *previous,
+                                 const struct lm_model_content *content,
+                                 struct lm_error *error) LM_MUST_CHECK;
+
+/**
+ * Copies a file's tensors into a store and into the transforms' states.
+ * @return LAMINA_OK; LAMINA_E_INVALID naming the first tensor that is missing or differs
+ */
+enum lamina_status lm_model_load(const struct lm_safetensors_file *file, const char *path,
+                                 struct lm_experiment *experiment, struct lm_store *store,
+                                 bool with_optimizer, struct lm_error *error) LM_MUST_CHECK;
+
+/** Reads a model file's experiment; *out is owned by the caller. */
+enum lamina_status lm_model_experiment(const struct lm_safetensors_file *file, const char *path,
+                                       const char *const *overrides, size_t n_overrides,
+                                       struct lm_config **out,
+                                       struct lm_error *error) LM_MUST_CHECK;
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * The program: commands, their options, and what they print. The only room that prints, exits
+ * and handles signals. Floor 10.
+ *
+ * Data goes to standard output, progress and messages to standard error. Exit codes are those
+ * of lamina/status.h.
+ */
+#ifndef LM_CLI_CLI_H
+#define LM_CLI_CLI_H
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "builder/experiment.h"
+
+enum { LM_CLI_SETS = 256, LM_CLI_ARGS = 16 };
+
+/** What was given on the command line. */
+struct lm_cli {
+  const char *command;
+  const char *args[LM_CLI_ARGS]; /* what is not an option */
+  size_t n_args;
+  const char *sets[LM_CLI_SETS]; /* --set, --seed as a setting */
+  size_t n_sets;
+  const char *run_dir, *plugin_path, *input, *output;
+  char seed[64];
+  uint32_t threads; /* 0: as many as make sense */
+  bool resume, json, yaml, classes, all, quiet, help;
+  struct lm_registry *registry;
+  struct lm_pool *pool;
+};
+
+/** A command: runs and says how it went. */
+typedef enum lamina_status (*lm_command_fn)(struct lm_cli *cli, struct lm_error *error);
+
+/** Takes the command line apart. LAMINA_E_USAGE with a sentence. */
+enum lamina_status lm_cli_parse(int argc, char **argv, struct lm_cli *cli,
+                                struct lm_error *error) LM_MUST_CHECK;
+
+/* Commands. */
+enum lamina_status lm_command_train(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_check(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_summary(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_plan(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_eval(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_predict(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_list(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_inspect(struct lm_cli *cli, struct lm_error *error);
+
+/** Makes cli->registry; the pool is made when something is built. */
+enum lamina_status lm_cli_start(struct lm_cli *cli, struct lm_error *error) LM_MUST_CHECK;
+
+/** Loads and builds the experiment of args[0]; data is not read. */
+enum lamina_status lm_cli_experiment(struct lm_cli *cli, struct lm_experiment **out,
+                                     struct lm_error *error) LM_MUST_CHECK;
+
+/** Builds from a configuration, which is taken over; watches for plugins that hang. */
+enum lamina_status lm_cli_build(struct lm_cli *cli, struct lm_config *config, bool predict_only,
+                                struct lm_experiment **out,
+                                struct lm_error *error) LM_MUST_CHECK;
+
+/** Prints a text and releases it. */
+enum lamina_status lm_cli_print(struct lm_text *text, struct lm_error *error) LM_MUST_CHECK;
+
+/** Checks the number of arguments. what: "an experiment file". */
+enum lamina_status lm_cli_want_args(const struct lm_cli *cli, size_t least, size_t most,
+                                    const char *what, struct lm_error *error) LM_MUST_CHECK;
+
+/** Prints a note or a warning to standard error; level is LAMINA_LOG_*. */
+void lm_cli_log(void *arg, int32_t level, const char *sentence);
+
+/* Texts of `lamina summary` and `lamina plan`. */
+void lm_cli_summary_text(const struct lm_experiment *experiment, struct lm_text *out);
+enum lamina_status lm_cli_plan_text(const struct lm_experiment *experiment, struct lm_text *out,
+                                    struct lm_error *error) LM_MUST_CHECK;
+
+/* Signals. */
+
+/** Sets up the last words of a program that a plugin brings down. */
+void lm_guard_install(void);
+/** From now on a plugin that runs for half a minute without returning ends the program. */
+void lm_guard_watch(bool on);
+/** Lets SIGINT and SIGTERM set the flag, once; a second one ends the program. */
+const volatile sig_atomic_t *lm_stop_install(void);
+
+#endif

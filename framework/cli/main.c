@@ -1,0 +1,137 @@
+/*
+ * main(): finds the command, runs it, says what went wrong, and returns the exit code.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+struct command {
+  const char *name;
+  lm_command_fn run;
+  const char *arguments, *summary;
+};
+
+static const struct command commands[] = {
+    {"train", lm_command_train, "FILE", "train an experiment; its run folder gets the model"},
+    {"eval", lm_command_eval, "MODEL [FILE]", "loss and metrics of a model on its test data"},
+    {"predict", lm_command_predict, "MODEL --input DATA", "outputs of a model for each sample"},
+    {"check", lm_command_check, "FILE", "everything short of training: settings, shapes, data"},
+    {"summary", lm_command_summary, "FILE", "nodes, shapes and numbers of parameters"},
+    {"plan", lm_command_plan, "FILE", "where every tensor lives, and who overwrites whom"},
+    {"list", lm_command_list, "[KIND]", "plugins on the search path; loads none of them"},
+    {"inspect", lm_command_inspect, "KIND NAME | --all", "what a plugin says of itself"},
+};
+
+static const char OPTIONS[] =
+    "Options\n"
+    "  --set KEY=VALUE     override a value of the experiment, such as train.epochs=3\n"
+    "  --run-dir DIR       train: the run folder; default runs/NAME\n"
+    "  --resume            train: continue from the run folder's checkpoint\n"
+    "  --threads N         threads to compute with; results do not depend on it\n"
+    "  --seed N            the same as --set train.seed=N\n"
+    "  --plugin-path DIRS  look for plugins here first; ':' between folders\n"
+    "  --input DATA        predict: a CSV or IDX file, or a data set as in an experiment\n"
+    "  --output FILE       predict: write there instead of to standard output\n"
+    "  --classes           predict: the class of each sample in front\n"
+    "  --json, --yaml      other forms of output\n"
+    "  --all               inspect: every plugin on the search path\n"
+    "  --quiet             no progress\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit codes: 0 done, 64 usage, 65 bad input, 66 missing input, 70 internal or a broken\n"
+    "plugin, 71 memory, 74 input or output, 75 stopped by a signal with a checkpoint written.\n";
+
+static void print_help(void)
+{
+  (void)printf("Usage: lamina COMMAND ARGUMENTS [OPTIONS]\n\nCommands\n");
+  for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+    (void)printf("  %-8s %-20s %s\n", commands[i].name, commands[i].arguments,
+                 commands[i].summary);
+  }
+  (void)printf("\n%s", OPTIONS);
+}
+
+static const struct command *find_command(const char *name)
+{
+  for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+    if (strcmp(commands[i].name, name) == 0) {
+      return &commands[i];
+    }
+  }
+  return NULL;
+}
+
+static enum lamina_status refuse_command(const char *name, struct lm_error *error)
+{
+  const char *nearest = lm_spelling_nearest(name, commands, sizeof commands / sizeof commands[0],
+                                            sizeof commands[0]);
+  (void)lm_fail(error, LAMINA_E_USAGE, "there is no command '%s'", name);
+  lm_error_suffix(error, nearest == NULL ? ", see lamina --help%s" : ", did you mean '%s'?",
+                  nearest == NULL ? "" : nearest);
+  return LAMINA_E_USAGE;
+}
+
+/* A program that starts with a closed stream must not write messages into a data file. */
+static void open_standard_streams(void)
+{
+  int file;
+  do {
+    file = open("/dev/null", O_RDWR);
+  } while (file >= 0 && file <= 2);
+  if (file > 2) {
+    (void)close(file);
+  }
+}
+
+static enum lamina_status run(struct lm_cli *cli, struct lm_error *error)
+{
+  const struct command *command = find_command(cli->command);
+  if (command == NULL) {
+    return refuse_command(cli->command, error);
+  }
+  if (cli->help) {
+    (void)printf("Usage: lamina %s %s\n\n%s.\n\n%s", command->name, command->arguments,
+                 command->summary, OPTIONS);
+    return LAMINA_OK;
+  }
+  LM_TRY(lm_cli_start(cli, error));
+  return command->run(cli, error);
+}
+
+/* What was printed must have arrived: a full disk shows only here. */
+static enum lamina_status flush_output(enum lamina_status status, struct lm_error *error)
+{
+  errno = 0;
+  if ((fflush(stdout) != 0 || ferror(stdout)) && status == LAMINA_OK) {
+    return lm_fail(error, LAMINA_E_IO, "standard output cannot be written (%s)",
+                   errno == 0 ? "an earlier write failed" : strerror(errno));
+  }
+  return status;
+}
+
+int main(int argc, char **argv)
+{
+  struct lm_cli cli = {0};
+  struct lm_error error = {0};
+  open_standard_streams();
+  lm_guard_install();
+  enum lamina_status status = lm_cli_parse(argc, argv, &cli, &error);
+  if (status == LAMINA_OK && cli.command == NULL) {
+    print_help();
+  } else if (status == LAMINA_OK && strcmp(cli.command, "--version") == 0) {
+    (void)printf("lamina %s, plugin ABI %d.%d\n", LM_VERSION, LAMINA_ABI_MAJOR,
+                 LAMINA_ABI_MINOR);
+  } else if (status == LAMINA_OK) {
+    status = run(&cli, &error);
+  }
+  lm_registry_free(cli.registry);
+  lm_pool_free(cli.pool);
+  status = flush_output(status, &error);
+  if (status != LAMINA_OK) {
+    (void)fprintf(stderr, "lamina: %s\n", error.text);
+  }
+  return lm_status_exit_code(status);
+}

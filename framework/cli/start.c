@@ -1,0 +1,83 @@
+/*
+ * What commands have in common: the registry, the pool, building an experiment.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "cli/cli.h"
+
+void lm_cli_log(void *arg, int32_t level, const char *sentence)
+{
+  const struct lm_cli *cli = arg;
+  if (level == LAMINA_LOG_DEBUG || !cli->quiet || level == LAMINA_LOG_WARNING) {
+    (void)fprintf(stderr, "lamina: %s%s\n", level == LAMINA_LOG_WARNING ? "warning: " : "",
+                  sentence);
+  }
+}
+
+enum lamina_status lm_cli_start(struct lm_cli *cli, struct lm_error *error)
+{
+  struct lm_registry_options options = {
+      .plugin_path = cli->plugin_path, .log = lm_cli_log, .log_arg = cli};
+  return lm_registry_create(&options, &cli->registry, error);
+}
+
+enum lamina_status lm_cli_build(struct lm_cli *cli, struct lm_config *config, bool predict_only,
+                                struct lm_experiment **out, struct lm_error *error)
+{
+  struct lm_experiment_options options = {.registry = cli->registry,
+                                          .pool = cli->pool,
+                                          .log = lm_cli_log,
+                                          .log_arg = cli,
+                                          .predict_only = predict_only};
+  enum lamina_status status = LAMINA_OK;
+  if (cli->pool == NULL) {
+    uint32_t threads = cli->threads == 0 ? lm_pool_default_threads() : cli->threads;
+    status = lm_pool_create(threads, &cli->pool, error);
+    options.pool = cli->pool;
+  }
+  if (status != LAMINA_OK) {
+    lm_config_free(config);
+    return status;
+  }
+  lm_guard_watch(true);
+  status = lm_experiment_create(config, &options, out, error);
+  lm_guard_watch(false);
+  return status;
+}
+
+enum lamina_status lm_cli_experiment(struct lm_cli *cli, struct lm_experiment **out,
+                                     struct lm_error *error)
+{
+  struct lm_config *config = NULL;
+  LM_TRY(lm_cli_want_args(cli, 1, 1, "an experiment file", error));
+  LM_TRY(lm_config_load(cli->args[0], cli->sets, cli->n_sets, &config, error));
+  return lm_cli_build(cli, config, false, out, error);
+}
+
+enum lamina_status lm_cli_print(struct lm_text *text, struct lm_error *error)
+{
+  enum lamina_status status = LAMINA_OK;
+  if (!lm_text_ok(text)) {
+    status = lm_fail_memory(error, 0);
+  } else if (fwrite(lm_text_get(text), 1, text->length, stdout) != text->length) {
+    status = lm_fail(error, LAMINA_E_IO, "standard output cannot be written");
+  }
+  lm_text_release(text);
+  return status;
+}
+
+enum lamina_status lm_cli_want_args(const struct lm_cli *cli, size_t least, size_t most,
+                                    const char *what, struct lm_error *error)
+{
+  if (cli->n_args < least) {
+    return lm_fail(error, LAMINA_E_USAGE, "lamina %s needs %s", cli->command, what);
+  }
+  if (cli->n_args > most) {
+    return lm_fail(error, LAMINA_E_USAGE, "lamina %s: '%s' is one argument too many",
+                   cli->command, cli->args[most]);
+  }
+  return LAMINA_OK;
+}

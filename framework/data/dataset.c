@@ -1,0 +1,128 @@
+/*
+ * A data set is asked for its fields twice: before its data is read, for the shapes, and
+ * after, for what only the data can tell (the number of classes).
+ */
+#include "data/dataset.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+static void release_fields(struct lm_dataset *dataset)
+{
+  for (uint32_t i = 0; i < dataset->n_fields; i++) {
+    lm_free(dataset->fields[i].name);
+  }
+  dataset->n_fields = 0;
+}
+
+void lm_dataset_free(struct lm_dataset *dataset)
+{
+  if (dataset != NULL) {
+    release_fields(dataset);
+    lm_instance_free(dataset->instance);
+    lm_free(dataset->role);
+    lm_free(dataset);
+  }
+}
+
+static enum lamina_status take_fields(struct lm_dataset *dataset,
+                                      struct lm_recording *recording, struct lm_error *error)
+{
+  bool same = dataset->n_fields == 0 || dataset->n_fields == recording->n_fields;
+  for (uint32_t i = 0; same && i < dataset->n_fields; i++) {
+    same = lm_shape_equal(&dataset->fields[i].shape, &recording->fields[i].shape);
+  }
+  if (!same || recording->n_fields == 0) {
+    return lm_fail_at(error, LAMINA_E_PLUGIN, &dataset->instance->where, "%s: %s",
+                      dataset->instance->label,
+                      same ? "declared no fields" : "declared other fields after reading the data");
+  }
+  release_fields(dataset);
+  memcpy(dataset->fields, recording->fields, sizeof dataset->fields);
+  dataset->n_fields = recording->n_fields;
+  for (uint32_t i = 0; i < dataset->n_fields; i++) {
+    dataset->fields[i].shape.type.dims = dataset->fields[i].shape.dims;
+  }
+  recording->n_fields = 0; /* the names have moved */
+  return LAMINA_OK;
+}
+
+static enum lamina_status ask_fields(struct lm_dataset *dataset, struct lm_error *error)
+{
+  struct lm_facts facts = {0};
+  struct lm_recording *recording = lm_alloc(1, sizeof *recording);
+  if (recording == NULL) {
+    return lm_fail_memory(error, sizeof *recording);
+  }
+  recording->facts = &facts;
+  enum lamina_status status =
+      lm_record(dataset->host, dataset->instance, dataset->instance->plugin->table.dataset.infer,
+                recording, error);
+  if (status == LAMINA_OK) {
+    status = take_fields(dataset, recording, error);
+  }
+  lm_recording_release(recording);
+  lm_facts_release(&facts);
+  lm_free(recording);
+  return status;
+}
+
+enum lamina_status lm_dataset_create(struct lm_host *host, const struct lm_instance_spec *spec,
+                                     const char *role, struct lm_dataset **out,
+                                     struct lm_error *error)
+{
+  enum lamina_status status;
+  struct lm_dataset *dataset = lm_alloc(1, sizeof *dataset);
+  *out = NULL;
+  if (dataset == NULL || (dataset->role = lm_copy_text(role)) == NULL) {
+    lm_free(dataset);
+    return lm_fail_memory(error, sizeof *dataset);
+  }
+  dataset->host = host;
+  LM_TRY_OR(fail, status, lm_instance_create(host, spec, &dataset->instance, error));
+  LM_TRY_OR(fail, status, ask_fields(dataset, error));
+  *out = dataset;
+  return LAMINA_OK;
+
+fail:
+  lm_dataset_free(dataset);
+  return status;
+}
+
+enum lamina_status lm_dataset_open(struct lm_dataset *dataset, struct lm_error *error)
+{
+  const struct lamina_dataset *table = &dataset->instance->plugin->table.dataset;
+  struct lm_call call;
+  char *stream = lm_format("data/%s", dataset->role);
+  if (stream == NULL) {
+    return lm_fail_memory(error, 0);
+  }
+  lm_call_init(&call, dataset->host, dataset->instance, "open");
+  call.may_keep_memory = true;
+  call.stream = lm_stream_make(dataset->host->seed, stream);
+  call.purposes = UINT32_MAX;
+  lm_free(stream);
+  lm_call_begin(&call, error);
+  const char *previous = lm_guard_enter(dataset->instance->label);
+  int32_t returned = table->open(dataset->instance->self, &call.base);
+  lm_guard_leave(previous);
+  LM_TRY(lm_call_end(&call, returned));
+  LM_TRY(ask_fields(dataset, error));
+  dataset->count = table->count(dataset->instance->self);
+  if (dataset->count <= 0) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &dataset->instance->where, "%s has no records",
+                      dataset->instance->label);
+  }
+  return LAMINA_OK;
+}
+
+int32_t lm_dataset_field(const struct lm_dataset *dataset, const char *name)
+{
+  for (uint32_t i = 0; i < dataset->n_fields; i++) {
+    if (strcmp(dataset->fields[i].name, name) == 0) {
+      return (int32_t)i;
+    }
+  }
+  return -1;
+}

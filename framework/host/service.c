@@ -1,0 +1,101 @@
+/*
+ * Named services: "lamina.gemm/1" is asked of the plugin service_gemm, or of the one that the
+ * experiment's `services:` map puts in its place. Each id is resolved once.
+ */
+#include <string.h>
+
+#include <lamina/files.h>
+
+#include "base/memory.h"
+#include "host/host.h"
+
+/** A service in use. */
+struct lm_service {
+  struct lm_service *next;
+  struct lm_instance *instance;
+  const void *interface;
+  char id[];
+};
+
+void lm_host_release(struct lm_host *host)
+{
+  while (host->services != NULL) {
+    struct lm_service *next = host->services->next;
+    lm_instance_free(host->services->instance);
+    lm_free(host->services);
+    host->services = next;
+  }
+}
+
+/* The part of the id between the last '.' and the '/': the service's short name. */
+static bool short_name(const char *id, char *out, size_t size)
+{
+  const char *slash = strchr(id, '/');
+  const char *dot = NULL;
+  for (const char *p = id; slash != NULL && p < slash; p++) {
+    dot = *p == '.' ? p : dot;
+  }
+  if (dot == NULL || (size_t)(slash - dot - 1) >= size || slash - dot < 2) {
+    return false;
+  }
+  memcpy(out, dot + 1, (size_t)(slash - dot - 1));
+  out[slash - dot - 1] = '\0';
+  return true;
+}
+
+static enum lamina_status make_service(struct lm_host *host, struct lm_service *service,
+                                       struct lm_error *error)
+{
+  char name[64];
+  if (!short_name(service->id, name, sizeof name)) {
+    return lm_fail(error, LAMINA_E_MISSING,
+                   "there is no service '%s': an id looks like lamina.gemm/1", service->id);
+  }
+  struct lm_instance_spec spec = {.kind = LAMINA_KIND_SERVICE, .name = name};
+  struct lm_value *chosen = host->service_settings == NULL
+                                ? NULL
+                                : lm_value_get(host->service_settings, name);
+  if (!lm_value_is_null(chosen)) {
+    LM_TRY(lm_component_parse(chosen, "a service", &spec, error));
+  }
+  LM_TRY(lm_instance_create(host, &spec, &service->instance, error));
+  service->interface = service->instance->plugin->table.service.interface(
+      service->instance->self, service->id);
+  if (service->interface == NULL) {
+    return lm_fail_at(error, LAMINA_E_MISSING, &service->instance->where,
+                      "%s does not offer the service '%s'", service->instance->label,
+                      service->id);
+  }
+  return LAMINA_OK;
+}
+
+enum lamina_status lm_service_find(struct lm_host *host, const char *id, const void **out,
+                                   struct lm_error *error)
+{
+  if (strcmp(id, LAMINA_FILES_ID) == 0) {
+    *out = lm_files_service();
+    return LAMINA_OK;
+  }
+  for (struct lm_service *known = host->services; known != NULL; known = known->next) {
+    if (strcmp(known->id, id) == 0) {
+      *out = known->interface;
+      return LAMINA_OK;
+    }
+  }
+  size_t length = strlen(id) + 1;
+  struct lm_service *service = lm_alloc(1, sizeof *service + length);
+  if (service == NULL) {
+    return lm_fail_memory(error, sizeof *service + length);
+  }
+  memcpy(service->id, id, length);
+  enum lamina_status status = make_service(host, service, error);
+  if (status != LAMINA_OK) {
+    lm_instance_free(service->instance);
+    lm_free(service);
+    return status;
+  }
+  service->next = host->services;
+  host->services = service;
+  *out = service->interface;
+  return LAMINA_OK;
+}

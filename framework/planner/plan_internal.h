@@ -1,0 +1,51 @@
+/* The planner's own: what its steps pass to each other. */
+#ifndef LM_PLANNER_PLAN_INTERNAL_H
+#define LM_PLANNER_PLAN_INTERNAL_H
+
+#include "planner/plan.h"
+
+/** The work on one plan. */
+struct lm_planning {
+  const struct lm_graph *graph;
+  const struct lm_inference *inference;
+  struct lm_plan *plan;
+  uint32_t *position; /* by node: place in the order */
+};
+
+static inline uint32_t lm_time_forward(const struct lm_planning *work, uint32_t node)
+{
+  return work->position[node];
+}
+static inline uint32_t lm_time_backward(const struct lm_planning *work, uint32_t node)
+{
+  return 2 * work->graph->n_nodes - 1 - work->position[node];
+}
+static inline uint32_t lm_time_end(const struct lm_planning *work)
+{
+  return 2 * work->graph->n_nodes;
+}
+
+/** Decides who runs backward and which gradients are wanted, and how. */
+enum lamina_status lm_plan_gradients(struct lm_planning *work, struct lm_error *error);
+
+/** Gives every tensor a buffer with a lifetime, sharing where that is proven. */
+enum lamina_status lm_plan_buffers(struct lm_planning *work, struct lm_error *error);
+
+/** Gives every buffer an offset. */
+enum lamina_status lm_plan_arena(struct lm_plan *plan, uint32_t times, struct lm_error *error);
+
+/** The last time that a tensor is read. */
+uint32_t lm_last_read(const struct lm_planning *work, uint32_t node, uint32_t output);
+
+/**
+ * Whether output `to` of a node may take the buffer of input `from`.
+ * @param reason  text of why not
+ */
+bool lm_may_overwrite(const struct lm_planning *work, uint32_t node, uint32_t from, uint32_t to,
+                      char *reason, size_t size);
+
+/** Keeps a decision with a copy of its reason. */
+enum lamina_status lm_plan_decide(struct lm_plan *plan, const struct lm_decision *decision,
+                                  const char *reason, struct lm_error *error);
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * A step of training, and the order of an epoch.
+ */
+#include <math.h>
+#include <time.h>
+
+#include "data/order.h"
+#include "trainer/train_internal.h"
+
+enum { WARM_UP_STEPS = 10 };
+
+double lm_training_now(void)
+{
+  struct timespec now;
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double lm_rate_meter_value(const struct lm_rate_meter *meter)
+{
+  if (meter->seconds > 0.0) {
+    return meter->samples / meter->seconds;
+  }
+  return meter->all_seconds > 0.0 ? meter->all_samples / meter->all_seconds : 0.0;
+}
+
+static void meter_add(struct lm_rate_meter *meter, bool warm, double seconds, int64_t samples)
+{
+  meter->steps++;
+  meter->all_seconds += seconds;
+  meter->all_samples += (double)samples;
+  if (warm) {
+    meter->seconds += seconds;
+    meter->samples += (double)samples;
+  }
+}
+
+void lm_training_begin_epoch(struct lm_training *training)
+{
+  const struct lm_portion *train = &training->session->train;
+  for (int64_t i = 0; i < train->count; i++) {
+    training->order[i] = train->index[i];
+  }
+  if (training->experiment->train.shuffle != 0) {
+    lm_order_shuffle(training->order, train->count, &training->order_stream,
+                     (uint64_t)training->progress.epoch);
+  }
+}
+
+static double schedule_factor(const struct lm_training *training)
+{
+  const struct lm_instance *schedule = training->experiment->schedule;
+  struct lamina_progress progress = {.size = sizeof progress,
+                                     .step = training->progress.step,
+                                     .total_steps = training->total_steps,
+                                     .steps_per_epoch = (uint64_t)training->batches_per_epoch};
+  return schedule == NULL ? 1.0
+                          : schedule->plugin->table.schedule.factor(schedule->self, &progress);
+}
+
+static enum lamina_status tell_nonfinite(struct lm_training *training,
+                                         struct lm_program *program, double loss,
+                                         struct lm_error *error)
+{
+  enum lamina_status status =
+      lm_program_find_nonfinite(program, training->progress.step, error);
+  if (status == LAMINA_OK) {
+    status = lm_fail(error, LAMINA_E_NONFINITE, "the sum of the losses is not finite");
+  }
+  lm_error_prefix(error, "the loss became %g in step %llu (epoch %lld), training stops", loss,
+                  (unsigned long long)training->progress.step + 1,
+                  (long long)training->progress.epoch + 1);
+  return status;
+}
+
+static enum lamina_status compute(struct lm_training *training, int64_t begin, int64_t n,
+                                  struct lm_error *error)
+{
+  struct lm_session *session = training->session;
+  struct lm_progress *progress = &training->progress;
+  struct lm_program *program;
+  struct lm_update_report report;
+  LM_TRY(lm_executor_program(session->executor, n, true, &program, error));
+  LM_TRY(lm_loader_fill(session->train.loader, training->order + begin, n, true,
+                        (uint64_t)progress->epoch, error));
+  lm_session_connect(session, &session->train, program);
+  LM_TRY(lm_program_forward(program, progress->step, error));
+  double loss = lm_session_loss(session, program);
+  if (!isfinite(loss)) {
+    return tell_nonfinite(training, program, loss, error);
+  }
+  LM_TRY(lm_program_backward(program, progress->step, error));
+  LM_TRY(lm_updater_step(session->updater, progress->step + 1, schedule_factor(training), &report,
+                         error));
+  training->rate = report.rate;
+  progress->loss_sum += loss * (double)n;
+  progress->penalty_sum += report.penalty;
+  return LAMINA_OK;
+}
+
+enum lamina_status lm_training_step(struct lm_training *training, struct lm_error *error)
+{
+  struct lm_progress *progress = &training->progress;
+  double started = lm_training_now();
+  int64_t begin = progress->batch * training->batch;
+  int64_t left = training->session->train.count - begin;
+  int64_t n = left < training->batch ? left : training->batch;
+  LM_TRY(compute(training, begin, n, error));
+  progress->step++;
+  progress->batch++;
+  progress->samples += n;
+  double seconds = lm_training_now() - started;
+  bool warm = training->meter.steps >= WARM_UP_STEPS;
+  meter_add(&training->meter, warm, seconds, n);
+  meter_add(&training->epoch_meter, warm, seconds, n);
+  return LAMINA_OK;
+}

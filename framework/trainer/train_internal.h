@@ -1,0 +1,54 @@
+/* The trainer's own: one training and its steps. */
+#ifndef LM_TRAINER_TRAIN_INTERNAL_H
+#define LM_TRAINER_TRAIN_INTERNAL_H
+
+#include "trainer/progress.h"
+#include "trainer/run_folder.h"
+#include "trainer/train.h"
+
+/** Durations of steps, to tell the rate without the warm-up. */
+struct lm_rate_meter {
+  uint64_t steps;    /* measured in this process */
+  double seconds, samples;          /* behind the warm-up */
+  double all_seconds, all_samples;  /* of all steps, for runs that are shorter */
+};
+
+/** One training. */
+struct lm_training {
+  struct lm_experiment *experiment;
+  const struct lm_train_options *options;
+  struct lm_session *session;
+  struct lm_run_folder run;
+  struct lm_progress progress;
+  struct lm_stream order_stream;
+  int64_t *order; /* of the present epoch */
+  int64_t batch, batches_per_epoch;
+  uint64_t total_steps;
+  struct lm_rate_meter epoch_meter, meter;
+  double rate; /* of the last update */
+};
+
+/** One update: batch, forward, backward, optimizer. */
+enum lamina_status lm_training_step(struct lm_training *training, struct lm_error *error);
+
+/** Puts the records of the present epoch into their order. */
+void lm_training_begin_epoch(struct lm_training *training);
+
+/** Writes checkpoint.safetensors; the one before is kept as the settings say. */
+enum lamina_status lm_training_save(struct lm_training *training, struct lm_error *error);
+
+/** Restores tensors and progress from the newest checkpoint that is whole. */
+enum lamina_status lm_training_restore(struct lm_training *training, struct lm_error *error);
+
+/** Writes a model file into the run folder, or loads one back. */
+enum lamina_status lm_training_save_model(struct lm_training *training, const char *name,
+                                          struct lm_error *error);
+enum lamina_status lm_training_load_model(struct lm_training *training, const char *name,
+                                          struct lm_error *error);
+
+/** Seconds of the monotonic clock. */
+double lm_training_now(void);
+
+double lm_rate_meter_value(const struct lm_rate_meter *meter);
+
+#endif

@@ -1,0 +1,141 @@
+/*
+ * add: y = x_0 + x_1 + ... + x_(n-1), elementwise, in this order: the join of residual branches.
+ *
+ *   dx_i = dy for every i
+ *
+ * Shapes: n >= 1 inputs and y, all the same. Sums are made block by block in a buffer on the
+ * stack and then written, so y may take the memory of x_0 even where another input is the
+ * same tensor again.
+ */
+#include <lamina/layer.h>
+#include <lamina/math.h>
+
+enum { CHUNK = 16384, BLOCK = 1024 };
+
+struct add {
+  uint64_t inputs; /* of the node: infer() notes them, the same number each time */
+};
+
+static int32_t expect_alike(struct lamina_plan *plan, uint32_t index)
+{
+  const struct lamina_type *first = lamina_in(plan, 0);
+  const struct lamina_type *type = lamina_in_f32(plan, index);
+  char text[LAMINA_SHAPE_TEXT], other[LAMINA_SHAPE_TEXT];
+  if (first == NULL || type == NULL) {
+    return LAMINA_E_SHAPE;
+  }
+  if (lamina_shape_equal(first, type)) {
+    return LAMINA_OK;
+  }
+  return lamina_failf(plan->call, LAMINA_E_SHAPE,
+                      "input %u is %s, and must be like input 0, which is %s", index,
+                      lamina_shape_text(type, text), lamina_shape_text(first, other));
+}
+
+static int32_t infer(void *instance, struct lamina_plan *plan)
+{
+  struct add *self = instance;
+  self->inputs = lamina_n_in(plan);
+  LAMINA_TRY(lamina_out_like(plan, 0, lamina_in_f32(plan, 0)));
+  for (uint32_t i = 1; i < self->inputs; i++) {
+    LAMINA_TRY(expect_alike(plan, i));
+  }
+  LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_FORWARD, self->inputs * sizeof(float *), 0));
+  LAMINA_TRY(lamina_may_share(plan, LAMINA_FORWARD, 0, 0));
+  return lamina_may_share(plan, LAMINA_BACKWARD, 0, 0);
+}
+
+struct sum {
+  const float **x;
+  uint64_t inputs;
+  float *y;
+};
+
+LAMINA_CLONES
+static void add_to(float *sum, const float *x, int64_t n)
+{
+  LAMINA_INDEPENDENT
+  for (int64_t i = 0; i < n; i++) {
+    sum[i] += x[i];
+  }
+}
+
+static int32_t sum_elements(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  const struct sum *work = arg;
+  float block[BLOCK];
+  (void)lane;
+  for (int64_t at = begin; at < end; at += BLOCK) {
+    int64_t n = end - at < BLOCK ? end - at : BLOCK;
+    memcpy(block, work->x[0] + at, (size_t)n * sizeof *block);
+    for (uint64_t i = 1; i < work->inputs; i++) {
+      add_to(block, work->x[i] + at, n);
+    }
+    memcpy(work->y + at, block, (size_t)n * sizeof *block);
+  }
+  return LAMINA_OK;
+}
+
+static int32_t forward(void *instance, struct lamina_call *call)
+{
+  const struct add *self = instance;
+  const struct lamina_view *y = lamina_get(call, LAMINA_OUT, 0);
+  struct sum work = {lamina_scratch(call, LAMINA_SHARED), self->inputs, NULL};
+  if (y == NULL || work.x == NULL) {
+    return LAMINA_E_PLUGIN;
+  }
+  for (uint32_t i = 0; i < self->inputs; i++) {
+    const struct lamina_view *x = lamina_get(call, LAMINA_IN, i);
+    if (x == NULL) {
+      return LAMINA_E_PLUGIN;
+    }
+    work.x[i] = x->data;
+  }
+  work.y = y->data;
+  return lamina_parallel_for(call, lamina_type_count(&y->type), CHUNK, sum_elements, &work);
+}
+
+struct copy {
+  const float *dy;
+  float *dx;
+  int64_t add;
+};
+
+static int32_t copy_elements(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  const struct copy *work = arg;
+  (void)lane;
+  if (work->add) {
+    add_to(work->dx + begin, work->dy + begin, end - begin);
+  } else {
+    memcpy(work->dx + begin, work->dy + begin, (size_t)(end - begin) * sizeof(float));
+  }
+  return LAMINA_OK;
+}
+
+/* dy is never written, except where the host has made it the memory of dx_0, which is equal. */
+static int32_t backward(void *instance, struct lamina_call *call)
+{
+  const struct add *self = instance;
+  const struct lamina_view *dy = lamina_grad(call, LAMINA_OUT, 0, NULL);
+  if (dy == NULL) {
+    return LAMINA_E_PLUGIN;
+  }
+  for (uint32_t i = 0; i < self->inputs; i++) {
+    uint32_t request = LAMINA_SKIP;
+    const struct lamina_view *dx = lamina_grad(call, LAMINA_IN, i, &request);
+    if (request == LAMINA_SKIP || (dx != NULL && dx->data == dy->data)) {
+      continue;
+    }
+    if (dx == NULL) {
+      return LAMINA_E_PLUGIN;
+    }
+    struct copy work = {dy->data, dx->data, request == LAMINA_ADD};
+    LAMINA_TRY(lamina_parallel_for(call, lamina_type_count(&dy->type), CHUNK, copy_elements,
+                                   &work));
+  }
+  return LAMINA_OK;
+}
+
+LAMINA_LAYER(add, "1.0.0", "the sum of its inputs, elementwise", struct add, LAMINA_NO_SETTINGS,
+             .infer = infer, .forward = forward, .backward = backward);

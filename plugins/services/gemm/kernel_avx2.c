@@ -1,0 +1,206 @@
+/*
+ * Tiles of up to 6 rows by 2 vectors of 8 floats: 12 accumulators, two vectors of B and two
+ * broadcast elements of A fill the 16 registers; see kernel_avx512.c for what the two have in
+ * common. Also the transposition that packs B when its rows are the columns in memory.
+ *
+ * Compiled for AVX2 and FMA function by function: the plugin as a whole runs on any x86-64.
+ */
+#include "gemm_internal.h"
+
+#ifdef LM_GEMM_X86
+
+#include <immintrin.h>
+
+#define TARGET __attribute__((target("avx2,fma")))
+#define INLINE TARGET static inline __attribute__((always_inline))
+
+enum { ROWS = 6, LANES = 8, AHEAD = 12, POINTERS = (ROWS + 2) / 3 };
+
+/* The first `columns` - LANES * (vectors - 1) lanes. */
+INLINE __m256i last_mask(int64_t columns, int vectors)
+{
+  static const int32_t table[2 * LANES] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  int64_t rest = columns - LANES * (vectors - 1);
+  return _mm256_loadu_si256((const __m256i *)(const void *)(table + LANES - rest));
+}
+
+INLINE void load_b(const float *b, __m256i last, int vectors, enum lm_gemm_source source,
+                   __m256 *row)
+{
+#pragma GCC unroll 2
+  for (int v = 0; v < vectors; v++) {
+    if (source == LM_GEMM_PANEL) {
+      row[v] = _mm256_load_ps(b + LANES * v);
+    } else if (v + 1 < vectors) {
+      row[v] = _mm256_loadu_ps(b + LANES * v);
+    } else {
+      row[v] = _mm256_maskload_ps(b + LANES * v, last);
+    }
+  }
+}
+
+/* Masked stores are slow on some CPUs, so whole vectors are kept apart. */
+INLINE void store(const struct lm_gemm_tile *tile, __m256i last, int rows, int vectors,
+                  __m256 sum[ROWS][LM_GEMM_MOST_VECTORS])
+{
+  bool whole = tile->columns == LANES * vectors;
+#pragma GCC unroll 6
+  for (int i = 0; i < rows; i++) {
+    float *c = tile->c + i * tile->c_row;
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) {
+      bool masked = v + 1 == vectors && !whole;
+      __m256 value = sum[i][v];
+      if (tile->add) {
+        value = _mm256_add_ps(value, masked ? _mm256_maskload_ps(c + LANES * v, last)
+                                            : _mm256_loadu_ps(c + LANES * v));
+      }
+      if (tile->bias != NULL) {
+        const float *bias = tile->bias + LANES * v;
+        value =
+            _mm256_add_ps(value, masked ? _mm256_maskload_ps(bias, last) : _mm256_loadu_ps(bias));
+      }
+      if (masked) {
+        _mm256_maskstore_ps(c + LANES * v, last, value);
+      } else {
+        _mm256_storeu_ps(c + LANES * v, value);
+      }
+    }
+  }
+}
+
+INLINE void run(const struct lm_gemm_tile *tile, int rows, int vectors, enum lm_gemm_source source)
+{
+  __m256 sum[ROWS][LM_GEMM_MOST_VECTORS];
+  const float *a[POINTERS];
+#pragma GCC unroll 6
+  for (int i = 0; i < rows; i++) {
+    sum[i][0] = _mm256_setzero_ps();
+    sum[i][1] = _mm256_setzero_ps();
+    a[i / 3] = tile->a + i / 3 * 3 * tile->a_row;
+    _mm_prefetch((const char *)(tile->c + i * tile->c_row), _MM_HINT_T0);
+  }
+  const int64_t a_row = tile->a_row;
+  const int64_t a_column = tile->a_column;
+  const float *b = source == LM_GEMM_PANEL ? tile->panel : tile->b;
+  const int64_t b_row = source == LM_GEMM_PANEL ? LANES * vectors : tile->b_row;
+  float *panel = tile->panel;
+  const __m256i last = last_mask(tile->columns, vectors);
+  for (int64_t p = tile->k; p > 0; p--) {
+    __m256 row[LM_GEMM_MOST_VECTORS];
+    load_b(b, last, vectors, source, row);
+    _mm_prefetch((const char *)(a[0] + AHEAD * a_column), _MM_HINT_T0);
+    if (source != LM_GEMM_PANEL) {
+      _mm_prefetch((const char *)(b + AHEAD * b_row), _MM_HINT_T0);
+    }
+    if (source == LM_GEMM_COPY) {
+      _mm256_store_ps(panel, row[0]);
+      if (vectors > 1) {
+        _mm256_store_ps(panel + LANES, row[1]);
+      }
+      panel += LANES * vectors;
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) {
+      __m256 x = _mm256_broadcast_ss(a[i / 3] + i % 3 * a_row);
+      sum[i][0] = _mm256_fmadd_ps(x, row[0], sum[i][0]);
+      if (vectors > 1) {
+        sum[i][1] = _mm256_fmadd_ps(x, row[1], sum[i][1]);
+      }
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < (rows + 2) / 3; i++) {
+      a[i] += a_column;
+    }
+    b += b_row;
+  }
+  store(tile, last, rows, vectors, sum);
+}
+
+/* dst[p][j] = src[j][p] for 8 x 8 floats: halves are paired while they are loaded, so that
+ * two rounds of shuffles are left. */
+TARGET static inline void transpose_8x8(const float *src, int64_t src_row, float *dst,
+                                        int64_t dst_row)
+{
+  __m256 t[8];
+  for (int j = 0; j < 4; j++) {
+    const float *low = src + j * src_row;
+    const float *high = low + 4 * src_row;
+    t[j] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high), 1);
+    t[j + 4] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low + 4)),
+                                    _mm_loadu_ps(high + 4), 1);
+  }
+  for (int half = 0; half < 2; half++) {
+    const __m256 *h = t + 4 * half;
+    __m256 u0 = _mm256_unpacklo_ps(h[0], h[1]);
+    __m256 u1 = _mm256_unpackhi_ps(h[0], h[1]);
+    __m256 u2 = _mm256_unpacklo_ps(h[2], h[3]);
+    __m256 u3 = _mm256_unpackhi_ps(h[2], h[3]);
+    float *out = dst + 4 * half * dst_row;
+    _mm256_storeu_ps(out, _mm256_shuffle_ps(u0, u2, 0x44));
+    _mm256_storeu_ps(out + dst_row, _mm256_shuffle_ps(u0, u2, 0xee));
+    _mm256_storeu_ps(out + 2 * dst_row, _mm256_shuffle_ps(u1, u3, 0x44));
+    _mm256_storeu_ps(out + 3 * dst_row, _mm256_shuffle_ps(u1, u3, 0xee));
+  }
+}
+
+TARGET void lm_gemm_transpose_avx2(const float *src, int64_t src_row, int64_t columns, int64_t k,
+                                   float *dst, int64_t dst_row)
+{
+  int64_t whole = columns - columns % LANES;
+  int64_t deep = k - k % LANES;
+  for (int64_t j = 0; j < whole; j += LANES) {
+    for (int64_t p = 0; p < deep; p += LANES) {
+      transpose_8x8(src + j * src_row + p, src_row, dst + p * dst_row + j, dst_row);
+    }
+  }
+  lm_gemm_transpose(src + deep, src_row, whole, k - deep, dst + deep * dst_row, dst_row);
+  lm_gemm_transpose(src + whole * src_row, src_row, columns - whole, k, dst + whole, dst_row);
+}
+
+#define TILE(rows, vectors, source, suffix)                                              \
+  TARGET static void tile_##rows##_##vectors##_##suffix(const struct lm_gemm_tile *tile) \
+  {                                                                                      \
+    run(tile, rows, vectors, source);                                                    \
+  }
+#define TILES(rows)                     \
+  TILE(rows, 1, LM_GEMM_DIRECT, direct) \
+  TILE(rows, 1, LM_GEMM_COPY, copy)     \
+  TILE(rows, 1, LM_GEMM_PANEL, panel)   \
+  TILE(rows, 2, LM_GEMM_DIRECT, direct) \
+  TILE(rows, 2, LM_GEMM_COPY, copy)     \
+  TILE(rows, 2, LM_GEMM_PANEL, panel)
+#define ENTRY(rows)                                                        \
+  {                                                                        \
+    {tile_##rows##_1_direct, tile_##rows##_1_copy, tile_##rows##_1_panel}, \
+    {                                                                      \
+      tile_##rows##_2_direct, tile_##rows##_2_copy, tile_##rows##_2_panel  \
+    }                                                                      \
+  }
+
+TILES(1)
+TILES(2)
+TILES(3)
+TILES(4)
+TILES(5)
+TILES(6)
+
+static bool supported(void)
+{
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+const struct lm_gemm_kernel lm_gemm_avx2 = {
+    .name = "avx2",
+    .rows = ROWS,
+    .lanes = LANES,
+    .k_block = 400,
+    .supported = supported,
+    .transpose = lm_gemm_transpose_avx2,
+    .tiles = {ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6)},
+};
+
+#else
+/* ISO C wants a declaration in every file. */
+extern const struct lm_gemm_kernel lm_gemm_portable;
+#endif

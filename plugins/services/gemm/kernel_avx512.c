@@ -1,0 +1,171 @@
+/*
+ * Tiles of up to 14 rows by 2 vectors of 16 floats: 28 accumulators, two vectors of B and a
+ * broadcast element of A fill the 32 registers. The rows of A are reached from one pointer for
+ * every three, because an x86 address adds a stride once or twice. While a tile copies B into
+ * its panel, it asks for rows of B ahead, which the hardware does not foresee across pages.
+ *
+ * Compiled for AVX-512 function by function: the plugin as a whole runs on any x86-64.
+ */
+#include "gemm_internal.h"
+
+#ifdef LM_GEMM_X86
+
+#include <immintrin.h>
+
+#define TARGET __attribute__((target("avx512f,fma")))
+#define INLINE TARGET static inline __attribute__((always_inline))
+
+enum { ROWS = 14, LANES = 16, AHEAD = 12, POINTERS = (ROWS + 2) / 3 };
+
+INLINE __mmask16 last_mask(int64_t columns, int vectors)
+{
+  int64_t rest = columns - LANES * (vectors - 1);
+  return (__mmask16)((1u << rest) - 1);
+}
+
+INLINE void load_b(const float *b, __mmask16 last, int vectors, enum lm_gemm_source source,
+                   __m512 *row)
+{
+#pragma GCC unroll 2
+  for (int v = 0; v < vectors; v++) {
+    if (source == LM_GEMM_PANEL) {
+      row[v] = _mm512_load_ps(b + LANES * v);
+    } else if (v + 1 < vectors) {
+      row[v] = _mm512_loadu_ps(b + LANES * v);
+    } else {
+      row[v] = _mm512_maskz_loadu_ps(last, b + LANES * v);
+    }
+  }
+}
+
+INLINE void store(const struct lm_gemm_tile *tile, __mmask16 last, int rows, int vectors,
+                  __m512 sum[ROWS][LM_GEMM_MOST_VECTORS])
+{
+#pragma GCC unroll 14
+  for (int i = 0; i < rows; i++) {
+    float *c = tile->c + i * tile->c_row;
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) {
+      __mmask16 mask = v + 1 < vectors ? (__mmask16)0xffff : last;
+      __m512 value = sum[i][v];
+      if (tile->add) {
+        value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(mask, c + LANES * v));
+      }
+      if (tile->bias != NULL) {
+        value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(mask, tile->bias + LANES * v));
+      }
+      _mm512_mask_storeu_ps(c + LANES * v, mask, value);
+    }
+  }
+}
+
+INLINE void run(const struct lm_gemm_tile *tile, int rows, int vectors, enum lm_gemm_source source)
+{
+  __m512 sum[ROWS][LM_GEMM_MOST_VECTORS];
+  const float *a[POINTERS];
+#pragma GCC unroll 14
+  for (int i = 0; i < rows; i++) {
+    sum[i][0] = _mm512_setzero_ps();
+    sum[i][1] = _mm512_setzero_ps();
+    a[i / 3] = tile->a + i / 3 * 3 * tile->a_row;
+    _mm_prefetch((const char *)(tile->c + i * tile->c_row), _MM_HINT_T0);
+    if (vectors > 1) {
+      _mm_prefetch((const char *)(tile->c + i * tile->c_row + LANES), _MM_HINT_T0);
+    }
+  }
+  const int64_t a_row = tile->a_row;
+  const int64_t a_column = tile->a_column;
+  const float *b = source == LM_GEMM_PANEL ? tile->panel : tile->b;
+  const int64_t b_row = source == LM_GEMM_PANEL ? LANES * vectors : tile->b_row;
+  float *panel = tile->panel;
+  const __mmask16 last = last_mask(tile->columns, vectors);
+  for (int64_t p = tile->k; p > 0; p--) {
+    __m512 row[LM_GEMM_MOST_VECTORS];
+    load_b(b, last, vectors, source, row);
+    _mm_prefetch((const char *)(a[0] + AHEAD * a_column), _MM_HINT_T0);
+    if (source != LM_GEMM_PANEL) {
+      _mm_prefetch((const char *)(b + AHEAD * b_row), _MM_HINT_T0);
+      if (vectors > 1) {
+        _mm_prefetch((const char *)(b + AHEAD * b_row + LANES), _MM_HINT_T0);
+      }
+    }
+    if (source == LM_GEMM_COPY) {
+      _mm512_store_ps(panel, row[0]);
+      if (vectors > 1) {
+        _mm512_store_ps(panel + LANES, row[1]);
+      }
+      panel += LANES * vectors;
+    }
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; i++) {
+      __m512 x = _mm512_set1_ps(a[i / 3][i % 3 * a_row]);
+      sum[i][0] = _mm512_fmadd_ps(x, row[0], sum[i][0]);
+      if (vectors > 1) {
+        sum[i][1] = _mm512_fmadd_ps(x, row[1], sum[i][1]);
+      }
+    }
+#pragma GCC unroll 5
+    for (int i = 0; i < (rows + 2) / 3; i++) {
+      a[i] += a_column;
+    }
+    b += b_row;
+  }
+  store(tile, last, rows, vectors, sum);
+}
+
+#define TILE(rows, vectors, source, suffix)                                              \
+  TARGET static void tile_##rows##_##vectors##_##suffix(const struct lm_gemm_tile *tile) \
+  {                                                                                      \
+    run(tile, rows, vectors, source);                                                    \
+  }
+#define TILES(rows)                     \
+  TILE(rows, 1, LM_GEMM_DIRECT, direct) \
+  TILE(rows, 1, LM_GEMM_COPY, copy)     \
+  TILE(rows, 1, LM_GEMM_PANEL, panel)   \
+  TILE(rows, 2, LM_GEMM_DIRECT, direct) \
+  TILE(rows, 2, LM_GEMM_COPY, copy)     \
+  TILE(rows, 2, LM_GEMM_PANEL, panel)
+#define ENTRY(rows)                                                        \
+  {                                                                        \
+    {tile_##rows##_1_direct, tile_##rows##_1_copy, tile_##rows##_1_panel}, \
+    {                                                                      \
+      tile_##rows##_2_direct, tile_##rows##_2_copy, tile_##rows##_2_panel  \
+    }                                                                      \
+  }
+
+TILES(1)
+TILES(2)
+TILES(3)
+TILES(4)
+TILES(5)
+TILES(6)
+TILES(7)
+TILES(8)
+TILES(9)
+TILES(10)
+TILES(11)
+TILES(12)
+TILES(13)
+TILES(14)
+
+static bool supported(void)
+{
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx2") &&
+         __builtin_cpu_supports("fma");
+}
+
+const struct lm_gemm_kernel lm_gemm_avx512 = {
+    .name = "avx512",
+    .rows = ROWS,
+    .lanes = LANES,
+    .k_block = 512,
+    .supported = supported,
+    .transpose = lm_gemm_transpose_avx2,
+    .tiles = {ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6), ENTRY(7), ENTRY(8),
+              ENTRY(9), ENTRY(10), ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14)},
+};
+
+#else
+/* ISO C wants a declaration in every file. */
+extern const struct lm_gemm_kernel lm_gemm_portable;
+#endif
