@@ -62,7 +62,7 @@ install_packages() {
     as_root='sudo env'
   else
     say "these packages are missing: $missing"
-    say "only root can install them: $command"
+    say "only root can install them: apt-get update && $command"
     exit 69
   fi
   say "installing missing packages: $missing"
