@@ -107,6 +107,12 @@ static const struct lamina_view *grad(struct lamina_call *call, uint32_t what, u
   return NULL;
 }
 
+static uint32_t count(const struct lamina_call *call, uint32_t what)
+{
+  (void)call, (void)what;
+  return 0;
+}
+
 static const struct lamina_host table = {
     .size = sizeof table,
     .abi_minor = LAMINA_ABI_MINOR,
@@ -120,6 +126,7 @@ static const struct lamina_host table = {
     .random_u32 = random_u32,
     .service = service,
     .memory = memory,
+    .count = count,
 };
 
 bool mock_host_init(struct mock_host *mock, uint32_t threads)
