@@ -202,32 +202,6 @@ static inline int32_t lamina_classes(struct lamina_plan *plan, uint32_t index, i
   return plan->planner->classes(plan, index, classes, exact);
 }
 
-/** Refuses, with a sentence, any other number of inputs. */
-static inline int32_t lamina_expect_inputs(struct lamina_plan *plan, uint32_t count)
-{
-  uint32_t found = lamina_n_in(plan);
-  if (found == count) {
-    return LAMINA_OK;
-  }
-  return lamina_failf(plan->call, LAMINA_E_INVALID, "takes %u input%s, not %u", count,
-                      count == 1 ? "" : "s", found);
-}
-
-/** lamina_in() for an input that must be float32; NULL, with a sentence, if it is not. */
-static inline const struct lamina_type *lamina_in_f32(struct lamina_plan *plan, uint32_t index)
-{
-  const struct lamina_type *type = lamina_in(plan, index);
-  if (type == NULL || lamina_type_is_f32(type)) {
-    return type;
-  }
-  (void)lamina_failf(plan->call, LAMINA_E_SHAPE, "input %u is %s%d, and must be float32", index,
-                     type->dt_code == LAMINA_DT_INT    ? "int"
-                     : type->dt_code == LAMINA_DT_UINT ? "uint"
-                                                       : "float",
-                     type->dt_bits);
-  return NULL;
-}
-
 #ifdef __cplusplus
 }
 #endif

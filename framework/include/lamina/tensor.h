@@ -14,7 +14,6 @@
 #define LAMINA_TENSOR_H
 
 #include <stdint.h>
-#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -130,24 +129,6 @@ static inline int64_t lamina_type_rows(const struct lamina_type *type)
 static inline int64_t lamina_type_columns(const struct lamina_type *type)
 {
   return type->rank == 0 ? 1 : type->dims[type->rank - 1];
-}
-
-/** Room for the text of any shape. */
-enum { LAMINA_SHAPE_TEXT = 192 };
-
-/** Writes a shape as people read it, "[64, 10]", for a sentence; returns text. */
-static inline const char *lamina_shape_text(const struct lamina_type *type,
-                                            char text[LAMINA_SHAPE_TEXT])
-{
-  size_t at = 0;
-  text[at++] = '[';
-  for (uint32_t i = 0; i < type->rank && i < LAMINA_MAX_RANK; i++) {
-    at += (size_t)snprintf(text + at, LAMINA_SHAPE_TEXT - at, i == 0 ? "%lld" : ", %lld",
-                           (long long)type->dims[i]);
-  }
-  text[at++] = ']';
-  text[at] = '\0';
-  return text;
 }
 
 #ifdef __cplusplus

@@ -7,6 +7,7 @@
  * stack and then written, so y may take the memory of x_0 even where another input is the
  * same tensor again.
  */
+#include <lamina/expect.h>
 #include <lamina/layer.h>
 #include <lamina/math.h>
 

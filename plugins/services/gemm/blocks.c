@@ -156,5 +156,7 @@ void lm_gemm_blocks_scratch(const struct lm_gemm_kernel *kernel, int64_t m, int6
   int64_t width = lm_gemm_width(kernel);
   int64_t columns = n < width ? ceil_div(n, kernel->lanes) * kernel->lanes : width;
   out->shared = 0;
-  out->per_lane = (uint64_t)depth * (uint64_t)columns * sizeof(float);
+  uint64_t bytes = (uint64_t)depth * (uint64_t)columns * sizeof(float);
+  /* Whole alignments, so that what a layer puts behind it is aligned too. */
+  out->per_lane = (bytes + LAMINA_ALIGNMENT - 1) / LAMINA_ALIGNMENT * LAMINA_ALIGNMENT;
 }
