@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "trainer/train_internal.h"
 
@@ -139,7 +140,7 @@ static enum lamina_status end_epoch(struct lm_training *training,
 {
   struct lm_progress *progress = &training->progress;
   LM_TRY(report_epoch(training, &result->last, error));
-  result->last.seconds = progress->seconds + (lm_training_now() - started);
+  result->last.seconds = progress->seconds + (lm_clock_seconds() - started);
   LM_TRY(log_epoch(training, &result->last, error));
   progress->finished =
       is_last_step(training) || progress->epoch + 1 >= training->experiment->train.epochs;
@@ -163,7 +164,7 @@ static enum lamina_status end_epoch(struct lm_training *training,
 static enum lamina_status stop(struct lm_training *training, double started,
                                struct lm_error *error)
 {
-  training->progress.seconds += lm_training_now() - started;
+  training->progress.seconds += lm_clock_seconds() - started;
   LM_TRY(lm_training_save(training, error));
   return lm_fail(error, LAMINA_E_STOPPED,
                  "stopped after step %llu; continue with --resume --run-dir %s",
@@ -175,7 +176,7 @@ static enum lamina_status run_epoch(struct lm_training *training,
 {
   struct lm_progress *progress = &training->progress;
   int64_t every = training->experiment->checkpoint.every_steps;
-  double started = lm_training_now();
+  double started = lm_clock_seconds();
   lm_training_begin_epoch(training);
   while (progress->batch < training->batches_per_epoch && !is_last_step(training)) {
     if (must_stop(training)) {
