@@ -55,6 +55,10 @@ enum lamina_status lm_build_initializers(struct lm_experiment *experiment,
 enum lamina_status lm_build_regularizers(struct lm_experiment *experiment,
                                          struct lm_error *error);
 
+/** Adds the data's `source:` to the sentence of a missing file. @return status */
+enum lamina_status lm_build_tell_source(const struct lm_experiment *experiment,
+                                        enum lamina_status status, struct lm_error *error);
+
 /** The edge that a reference such as "hidden" or "split.1" names. */
 enum lamina_status lm_build_edge(struct lm_experiment *experiment, const struct lm_value *value,
                                  struct lm_edge *edge, struct lm_error *error) LM_MUST_CHECK;
