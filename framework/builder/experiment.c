@@ -105,8 +105,9 @@ static enum lamina_status build(struct lm_experiment *experiment, bool predict_o
   LM_TRY(lm_build_data(experiment, predict_only, error));
   LM_TRY(lm_build_model(experiment, error));
   if (!predict_only) {
-    LM_TRY(lm_build_losses(experiment, error));
+    /* Metrics first: of a metric and a loss of one name, the metric's is a key of the logs. */
     LM_TRY(lm_build_metrics(experiment, error));
+    LM_TRY(lm_build_losses(experiment, error));
     LM_TRY(lm_build_optimizer(experiment, error));
   }
   LM_TRY(lm_graph_sort(experiment->graph, error));
