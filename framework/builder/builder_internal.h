@@ -48,6 +48,8 @@ enum lamina_status lm_build_model(struct lm_experiment *experiment, struct lm_er
 enum lamina_status lm_build_losses(struct lm_experiment *experiment, struct lm_error *error);
 enum lamina_status lm_build_metrics(struct lm_experiment *experiment, struct lm_error *error);
 enum lamina_status lm_build_optimizer(struct lm_experiment *experiment, struct lm_error *error);
+/* After data and metrics: what early stopping watches must be there. */
+enum lamina_status lm_build_monitor(struct lm_experiment *experiment, struct lm_error *error);
 /* After inference: what names weights. */
 enum lamina_status lm_build_freeze(struct lm_experiment *experiment, struct lm_error *error);
 enum lamina_status lm_build_initializers(struct lm_experiment *experiment,

@@ -108,6 +108,7 @@ static enum lamina_status build(struct lm_experiment *experiment, bool predict_o
     /* Metrics first: of a metric and a loss of one name, the metric's is a key of the logs. */
     LM_TRY(lm_build_metrics(experiment, error));
     LM_TRY(lm_build_losses(experiment, error));
+    LM_TRY(lm_build_monitor(experiment, error));
     LM_TRY(lm_build_optimizer(experiment, error));
   }
   LM_TRY(lm_graph_sort(experiment->graph, error));
