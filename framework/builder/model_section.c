@@ -302,7 +302,9 @@ enum lamina_status lm_build_model(struct lm_experiment *experiment, struct lm_er
   }
   LM_TRY(add_nodes(experiment, model, error));
   LM_TRY(connect_nodes(experiment, error));
-  return find_outputs(experiment, error);
+  LM_TRY(find_outputs(experiment, error));
+  /* Where every node is read by another there is a cycle, and sorting tells which. */
+  return experiment->n_outputs > 0 ? LAMINA_OK : lm_graph_sort(experiment->graph, error);
 }
 
 /* ---- losses and metrics ---- */

@@ -14,9 +14,9 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "cli/plugins_internal.h"
 
@@ -68,13 +68,6 @@ __attribute__((noreturn)) static void run_child(struct lm_registry *registry, co
   _exit(write(report, text, (size_t)length) == length ? 0 : 1);
 }
 
-static int64_t now_ms(void)
-{
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* What a child left behind. */
 struct end {
   char report[REPORT_MAX];
@@ -98,12 +91,12 @@ static void read_some(int fd, struct end *end)
 
 static void watch_child(pid_t child, int fd, uint32_t limit_ms, struct end *end)
 {
-  int64_t deadline = now_ms() + limit_ms;
+  int64_t deadline = lm_clock_ns() + (int64_t)limit_ms * 1000000;
   pid_t done = 0;
   while (done == 0) {
     read_some(fd, end);
     done = waitpid(child, &end->status, WNOHANG);
-    if (done == 0 && now_ms() >= deadline) {
+    if (done == 0 && lm_clock_ns() >= deadline) {
       end->hung = true;
       (void)kill(child, SIGKILL);
       while (waitpid(child, &end->status, 0) < 0 && errno == EINTR) {

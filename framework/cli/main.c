@@ -133,5 +133,6 @@ int main(int argc, char **argv)
   if (status != LAMINA_OK) {
     (void)fprintf(stderr, "lamina: %s\n", error.text);
   }
+  lm_guard_finish();
   return lm_status_exit_code(status);
 }

@@ -56,15 +56,15 @@ static enum lamina_status add_set(struct lm_cli *cli, const char *text, struct l
   return LAMINA_OK;
 }
 
-static enum lamina_status read_number(const char *option, const char *text, long long least,
-                                      long long most, long long *out, struct lm_error *error)
+enum lamina_status lm_cli_number(const char *name, const char *text, long long least,
+                                 long long most, long long *out, struct lm_error *error)
 {
   char *end;
   errno = 0;
   *out = strtoll(text, &end, 10);
   if (end == text || *end != '\0' || errno != 0 || *out < least || *out > most) {
     return lm_fail(error, LAMINA_E_USAGE, "%s is '%s', expected an integer from %lld to %lld",
-                   option, text, least, most);
+                   name, text, least, most);
   }
   return LAMINA_OK;
 }
@@ -80,11 +80,11 @@ static enum lamina_status take_value(struct lm_cli *cli, const struct option *op
     case SET:
       return add_set(cli, value, error);
     case SEED:
-      LM_TRY(read_number("--seed", value, 0, INT64_MAX, &number, error));
+      LM_TRY(lm_cli_number("--seed", value, 0, INT64_MAX, &number, error));
       (void)snprintf(cli->seed, sizeof cli->seed, "train.seed=%lld", number);
       return add_set(cli, cli->seed, error);
     case THREADS:
-      LM_TRY(read_number("--threads", value, 1, 1024, &number, error));
+      LM_TRY(lm_cli_number("--threads", value, 1, 1024, &number, error));
       cli->threads = (uint32_t)number;
       return LAMINA_OK;
     default:

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "trainer/train_internal.h"
 
@@ -83,15 +84,15 @@ static enum lamina_status log_epoch(struct lm_training *training,
 
 /* ---- early stopping ---- */
 
-/* Which number is watched: -1 the loss, else a metric; *sign is +1 when larger is better. */
-static enum lamina_status find_monitor(const struct lm_experiment *experiment, int32_t *index,
-                                       double *sign, struct lm_error *error)
+/* Which number is watched: -1 the loss, else a metric; *sign is +1 when larger is better. That
+ * there is one, the builder has made sure of. */
+static void find_monitor(const struct lm_experiment *experiment, int32_t *index, double *sign)
 {
   const char *monitor = experiment->early_stopping.monitor;
   *index = -1;
   *sign = -1.0;
   if (strcmp(monitor, "loss") == 0) {
-    return LAMINA_OK;
+    return;
   }
   for (uint32_t i = 0; i < experiment->n_metrics; i++) {
     const struct lm_node *node = experiment->graph->nodes[experiment->metrics[i]];
@@ -99,12 +100,9 @@ static enum lamina_status find_monitor(const struct lm_experiment *experiment, i
       const struct lamina_metric *table = &node->instance->plugin->table.metric;
       *index = (int32_t)i;
       *sign = table->direction != NULL && table->direction(node->instance->self) > 0 ? 1.0 : -1.0;
-      return LAMINA_OK;
+      return;
     }
   }
-  return lm_fail(error, LAMINA_E_INVALID,
-                 "train.early_stopping.monitor is '%s', expected loss or the name of a metric",
-                 monitor);
 }
 
 static enum lamina_status judge_epoch(struct lm_training *training,
@@ -118,7 +116,7 @@ static enum lamina_status judge_epoch(struct lm_training *training,
   if (settings->enabled == 0) {
     return LAMINA_OK;
   }
-  LM_TRY(find_monitor(training->experiment, &index, &sign, error));
+  find_monitor(training->experiment, &index, &sign);
   double value = index < 0 ? report->eval.loss : report->eval.metrics[index];
   bool better = progress->best_epoch == 0 ||
                 sign * (value - progress->best) > settings->min_delta;
@@ -139,7 +137,7 @@ static enum lamina_status end_epoch(struct lm_training *training,
 {
   struct lm_progress *progress = &training->progress;
   LM_TRY(report_epoch(training, &result->last, error));
-  result->last.seconds = progress->seconds + (lm_training_now() - started);
+  result->last.seconds = progress->seconds + (lm_clock_seconds() - started);
   LM_TRY(log_epoch(training, &result->last, error));
   progress->finished =
       is_last_step(training) || progress->epoch + 1 >= training->experiment->train.epochs;
@@ -163,7 +161,7 @@ static enum lamina_status end_epoch(struct lm_training *training,
 static enum lamina_status stop(struct lm_training *training, double started,
                                struct lm_error *error)
 {
-  training->progress.seconds += lm_training_now() - started;
+  training->progress.seconds += lm_clock_seconds() - started;
   LM_TRY(lm_training_save(training, error));
   return lm_fail(error, LAMINA_E_STOPPED,
                  "stopped after step %llu; continue with --resume --run-dir %s",
@@ -175,7 +173,7 @@ static enum lamina_status run_epoch(struct lm_training *training,
 {
   struct lm_progress *progress = &training->progress;
   int64_t every = training->experiment->checkpoint.every_steps;
-  double started = lm_training_now();
+  double started = lm_clock_seconds();
   lm_training_begin_epoch(training);
   while (progress->batch < training->batches_per_epoch && !is_last_step(training)) {
     if (must_stop(training)) {
@@ -280,28 +278,11 @@ static enum lamina_status write_description(struct lm_training *training, struct
   return status;
 }
 
-static enum lamina_status check_monitor(const struct lm_training *training,
-                                        struct lm_error *error)
-{
-  int32_t index;
-  double sign;
-  if (training->experiment->early_stopping.enabled == 0) {
-    return LAMINA_OK;
-  }
-  if (training->session->test.dataset == NULL) {
-    return lm_fail(error, LAMINA_E_INVALID,
-                   "train.early_stopping needs evaluation data, expected data.test or "
-                   "data.holdout");
-  }
-  return find_monitor(training->experiment, &index, &sign, error);
-}
-
 static enum lamina_status prepare(struct lm_training *training, struct lm_error *error)
 {
   const struct lm_train_options *options = training->options;
   LM_TRY(lm_session_create(training->experiment, LM_TO_TRAIN, &training->session, error));
   LM_TRY(count_steps(training, error));
-  LM_TRY(check_monitor(training, error));
   training->order_stream = lm_stream_make(training->experiment->host.seed, "shuffle");
   size_t count = (size_t)training->session->train.count;
   training->order = lm_alloc(count, sizeof *training->order);

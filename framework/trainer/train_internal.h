@@ -46,9 +46,6 @@ enum lamina_status lm_training_save_model(struct lm_training *training, const ch
 enum lamina_status lm_training_load_model(struct lm_training *training, const char *name,
                                           struct lm_error *error);
 
-/** Seconds of the monotonic clock. */
-double lm_training_now(void);
-
 double lm_rate_meter_value(const struct lm_rate_meter *meter);
 
 #endif
