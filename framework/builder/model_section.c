@@ -302,6 +302,7 @@ enum lamina_status lm_build_model(struct lm_experiment *experiment, struct lm_er
   }
   LM_TRY(add_nodes(experiment, model, error));
   LM_TRY(connect_nodes(experiment, error));
+  LM_TRY(lm_graph_sort(experiment->graph, error)); /* without cycles there is an output */
   return find_outputs(experiment, error);
 }
 
