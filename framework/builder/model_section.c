@@ -152,6 +152,11 @@ enum lamina_status lm_build_edge(struct lm_experiment *experiment, const struct 
                       "'%s' is a %s, whose value cannot be an input", name,
                       kind_word(experiment->graph->nodes[node]->kind));
   }
+  if (node < 0 && dot != NULL) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &value->where,
+                      "an input is '%s', but '%s' is a field of the data, which has no outputs",
+                      text, name);
+  }
   *edge = node >= 0 ? (struct lm_edge){node, output} : lm_edge_source((uint32_t)source);
   return LAMINA_OK;
 }
