@@ -254,6 +254,21 @@ static struct lm_value *node_key(const struct lm_experiment *experiment, uint32_
   return item->kind == LM_VALUE_MAP ? lm_value_get(item, key) : NULL;
 }
 
+/* The weights of a node that shares are the other's, and so is their beginning. */
+static enum lamina_status refuse_own_init(const struct lm_experiment *experiment,
+                                          const struct lm_value *init,
+                                          const struct lm_node *node, struct lm_error *error)
+{
+  if (node->share < 0 || lm_value_is_null(init)) {
+    return LAMINA_OK;
+  }
+  const struct lm_node *other = experiment->graph->nodes[node->share];
+  return lm_fail_at(error, LAMINA_E_INVALID, &init->where,
+                    "node '%s' has init beside share, expected init at '%s' (line %d), whose "
+                    "weights it shares",
+                    node->name, other->name, other->instance->where.line);
+}
+
 static enum lamina_status connect_nodes(struct lm_experiment *experiment, struct lm_error *error)
 {
   for (uint32_t i = 0; i < experiment->graph->n_nodes; i++) {
@@ -266,6 +281,7 @@ static enum lamina_status connect_nodes(struct lm_experiment *experiment, struct
     LM_TRY(connect(experiment, node, inputs, &before, 1, error));
     LM_TRY(read_in_place(node_key(experiment, i, "in_place"), node, error));
     LM_TRY(read_share(experiment, node_key(experiment, i, "share"), node, error));
+    LM_TRY(refuse_own_init(experiment, node_key(experiment, i, "init"), node, error));
   }
   return LAMINA_OK;
 }
