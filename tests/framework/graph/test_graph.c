@@ -61,12 +61,12 @@ Test(graph, refuses_cycles_naming_the_nodes_along_them)
             "- {sigmoid: {}, name: c, inputs: [b]}\n"
             "- {relu: {}, name: end, inputs: [c]}\n" REST,
        LAMINA_E_INVALID,
-       {"net.yaml:", "cycle", "'a' needs 'c' (line 5), which needs 'b' (line 4), which needs 'a'"}},
+       {"net.yaml:", "cycle", "'c' needs 'b' (line 4), which needs 'a' (line 3), which needs 'c' (line 5)"}},
       {DATA "model:\n"
             "- {relu: {}, name: a, inputs: [b]}\n"
             "- {tanh: {}, name: b, inputs: [a]}\n" REST,
        LAMINA_E_INVALID,
-       {"cycle", "'a' needs 'b' (line 4)", "'b' needs 'a' (line 3)"}},
+       {"cycle", "'a' needs 'b' (line 4), which needs 'a' (line 3)"}},
       {DATA "model:\n- {relu: {}, name: a, inputs: [a]}\n" REST,
        LAMINA_E_INVALID,
        {"net.yaml:3", "cycle", "'a' needs 'a'"}},
@@ -74,7 +74,7 @@ Test(graph, refuses_cycles_naming_the_nodes_along_them)
             "- {dense: {units: 4}, name: a, inputs: [input], share: b}\n"
             "- {dense: {units: 4}, name: b, inputs: [a]}\n" REST,
        LAMINA_E_INVALID,
-       {"cycle", "'a' needs 'b'", "'b' needs 'a'"}},
+       {"cycle", "'a' needs 'b' (line 4), which needs 'a' (line 3)"}},
   };
   ls_expect_refusals(rows, COUNT_OF(rows), false);
 }
