@@ -6,6 +6,7 @@
 #include "tests/support/part_probe.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -47,6 +48,22 @@ void probe_close(struct probe *probe)
   }
   lm_pool_free(probe->host.pool);
   lm_registry_free(probe->host.registry);
+  lm_free(probe->experiment);
+  if (probe->folder != NULL) {
+    ls_folder_remove(probe->folder);
+  }
+}
+
+void probe_write(struct probe *probe, const char *name, const void *bytes, size_t size)
+{
+  if (probe->folder == NULL) {
+    probe->folder = ls_folder_make();
+    probe->file = probe->experiment = lm_format("%s/t.yaml", probe->folder);
+  }
+  char *path = lm_format("%s/%s", probe->folder, name);
+  FILE *file = fopen(path, "wb");
+  cr_assert(file != NULL && fwrite(bytes, 1, size, file) == size && fclose(file) == 0, "%s", path);
+  lm_free(path);
 }
 
 /* Reads a component; the spec borrows from a config that the probe keeps. */

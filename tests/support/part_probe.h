@@ -15,7 +15,9 @@ enum { PROBE_PARTS = 256, PROBE_METRIC_PARTS = 8 };
 
 struct probe {
   struct lm_host host;
-  const char *file; /* stands for the experiment's file: "/probe/t.yaml" unless changed */
+  const char *file; /* stands for the experiment's: "/probe/t.yaml", or t.yaml in folder */
+  char *folder;     /* made by the first probe_write() */
+  char *experiment;
   struct lm_config *configs[PROBE_PARTS];
   struct lm_instance *instances[PROBE_PARTS];
   uint32_t n_configs, n_instances;
@@ -25,6 +27,12 @@ struct probe {
 
 void probe_open(struct probe *probe, uint64_t seed);
 void probe_close(struct probe *probe);
+
+/**
+ * Writes a file beside the experiment, which then finds it by its bare name. The folder goes
+ * away with the probe.
+ */
+void probe_write(struct probe *probe, const char *name, const void *bytes, size_t size);
 
 /** Makes an instance of a component as experiments write it: "relu", "{sgd: {rate: 1}}". */
 enum lamina_status probe_try(struct probe *probe, uint32_t kind, const char *yaml,
