@@ -4,10 +4,8 @@
  */
 #include "mock_host.h"
 
-#include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -188,22 +186,4 @@ bool mock_host_scratch_intact(const struct mock_host *mock)
     intact = intact && part_intact(part(mock, i), mock->lane_bytes);
   }
   return intact;
-}
-
-const struct lamina_plugin *mock_host_open(const char *kind, const char *name)
-{
-  static const char *const below[] = {"", "/.libs"};
-  const char *folder = getenv("LAMINA_PLUGIN_PATH");
-  char path[1024];
-  char symbol[160];
-  (void)snprintf(symbol, sizeof symbol, "%s_%s_LTX_lamina_plugin_v1", kind, name);
-  for (int i = 0; i < 2; i++) {
-    (void)snprintf(path, sizeof path, "%s%s/%s_%s.so", folder == NULL ? "plugins" : folder,
-                   below[i], kind, name);
-    void *file = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (file != NULL) {
-      return dlsym(file, symbol);
-    }
-  }
-  return NULL;
 }
