@@ -2,6 +2,7 @@
  * A test-only loss: the sum of p t over all elements, divided by the batch size. Its gradient
  * with respect to p is t / N: what a test puts into the target comes out as that gradient.
  */
+#include <lamina/expect.h>
 #include <lamina/loss.h>
 
 static int32_t infer(void *self, struct lamina_plan *plan)

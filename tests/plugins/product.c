@@ -1,6 +1,7 @@
 /*
  * A test-only layer: y = a b, elementwise; each derivative reads the other input.
  */
+#include <lamina/expect.h>
 #include <lamina/layer.h>
 
 static int32_t infer(void *self, struct lamina_plan *plan)

@@ -1,6 +1,7 @@
 /*
  * A test-only layer with two outputs: the left and the right half of the columns.
  */
+#include <lamina/expect.h>
 #include <lamina/layer.h>
 
 static int32_t infer(void *self, struct lamina_plan *plan)
