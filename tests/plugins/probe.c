@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include <lamina/expect.h>
+
 static const struct lamina_setting settings[] = {
     LAMINA_CHOICE(struct probe, fault, "none",
                   "none|error|lie|silent|unknown|undeclared|nan|memory|random|service|grows",
