@@ -66,9 +66,8 @@ void probe_write(struct probe *probe, const char *name, const void *bytes, size_
   lm_free(path);
 }
 
-/* Reads a component; the spec borrows from a config that the probe keeps. */
-static enum lamina_status parse(struct probe *probe, const char *yaml,
-                                struct lm_instance_spec *spec)
+enum lamina_status probe_parse(struct probe *probe, const char *yaml,
+                               struct lm_instance_spec *spec)
 {
   struct lm_config *config = NULL;
   char *text = lm_format("part: %s\n", yaml);
@@ -89,7 +88,7 @@ enum lamina_status probe_try(struct probe *probe, uint32_t kind, const char *yam
   struct lm_instance_spec spec = {.kind = kind};
   *out = NULL;
   probe->error = (struct lm_error){0};
-  LM_TRY(parse(probe, yaml, &spec));
+  LM_TRY(probe_parse(probe, yaml, &spec));
   LM_TRY(lm_instance_create(&probe->host, &spec, out, &probe->error));
   cr_assert(probe->n_instances < PROBE_PARTS);
   probe->instances[probe->n_instances++] = *out;
@@ -301,7 +300,7 @@ enum lamina_status probe_data_open(struct probe *probe, const char *yaml, const 
   struct lm_instance_spec spec = {.kind = LAMINA_KIND_DATASET, .role = role};
   *out = (struct probe_data){.probe = probe, .transforms = {.host = &probe->host}};
   probe->error = (struct lm_error){0};
-  LM_TRY(parse(probe, yaml, &spec));
+  LM_TRY(probe_parse(probe, yaml, &spec));
   LM_TRY(lm_dataset_create(&probe->host, &spec, role, &out->dataset, &probe->error));
   return lm_dataset_open(out->dataset, &probe->error);
 }
@@ -411,7 +410,7 @@ enum lamina_status probe_data_transform(struct probe_data *data, const char *yam
   struct lm_shape record = sample_of(data, field);
   record.type.dims = record.dims;
   probe->error = (struct lm_error){0};
-  LM_TRY(parse(probe, yaml, &spec));
+  LM_TRY(probe_parse(probe, yaml, &spec));
   return lm_transforms_add(&data->transforms, &spec, field, &record, &probe->error);
 }
 
