@@ -51,8 +51,8 @@ struct probe_refusal {
 void probe_refuses(uint32_t kind, const struct probe_refusal *cases, size_t count);
 
 /** Ends the test unless status is the wanted one and the last sentence holds the fragment. */
-void probe_expect(const struct probe *probe, enum lamina_status status,
-                  enum lamina_status wanted, const char *fragment);
+void probe_expect(const struct probe *probe, enum lamina_status status, enum lamina_status wanted,
+                  const char *fragment);
 
 /* ---- optimizers ---- */
 

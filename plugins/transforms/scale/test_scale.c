@@ -46,8 +46,7 @@ Test(scale, is_the_factor_and_the_offset)
 Test(scale, bytes_over_255_fill_the_unit_interval)
 {
   static uint8_t bytes[256];
-  const struct probe_field field = {
-      "input", lamina_type_make(LAMINA_DT_UINT, 8, 1, four), bytes};
+  const struct probe_field field = {"input", lamina_type_make(LAMINA_DT_UINT, 8, 1, four), bytes};
   struct probe probe;
   struct probe_data data;
   for (int i = 0; i < 256; i++) {

@@ -183,8 +183,7 @@ Test(dataset, any_allocation_may_fail_on_the_way_to_a_batch)
                           .scale = {.kind = LAMINA_KIND_TRANSFORM},
                           .standardize = {.kind = LAMINA_KIND_TRANSFORM}};
   write_table(&probe);
-  probe_expect(&probe, probe_parse(&probe, "{csv: {file: t.csv}}", &recipe.dataset), LAMINA_OK,
-               "");
+  probe_expect(&probe, probe_parse(&probe, "{csv: {file: t.csv}}", &recipe.dataset), LAMINA_OK, "");
   probe_expect(&probe, probe_parse(&probe, "{scale: {by: 2}}", &recipe.scale), LAMINA_OK, "");
   probe_expect(&probe, probe_parse(&probe, "standardize", &recipe.standardize), LAMINA_OK, "");
   (void)probe_make(&probe, LAMINA_KIND_TRANSFORM, "standardize"); /* the files are loaded now */

@@ -10,7 +10,10 @@
 
 static const int64_t pair[] = {2};
 
-#define RECORD(code, bits) {.dims = pair, .rank = 1, .dt_code = code, .dt_bits = bits, .dt_lanes = 1}
+#define RECORD(code, bits)                                                   \
+  {                                                                          \
+    .dims = pair, .rank = 1, .dt_code = code, .dt_bits = bits, .dt_lanes = 1 \
+  }
 
 Test(loader, each_element_type_becomes_float32)
 {
@@ -64,7 +67,8 @@ Test(loader, class_labels_stay_integers)
 
 Test(loader, other_types_are_refused_with_the_field)
 {
-  static const struct lamina_type types[] = {RECORD(LAMINA_DT_FLOAT, 16), RECORD(LAMINA_DT_UINT, 32)};
+  static const struct lamina_type types[] = {RECORD(LAMINA_DT_FLOAT, 16),
+                                             RECORD(LAMINA_DT_UINT, 32)};
   static const char zeros[16];
   struct probe probe;
   probe_open(&probe, 1);
@@ -111,8 +115,7 @@ Test(loader, batches_of_any_size_hold_the_records_asked_for_in_order)
   const int32_t *target = lm_loader_data(data.loader, 1);
   for (int64_t n = 4; n >= 1; n--) {
     for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
-      enum lamina_status status =
-          lm_loader_fill(data.loader, orders[i], n, true, 0, &probe.error);
+      enum lamina_status status = lm_loader_fill(data.loader, orders[i], n, true, 0, &probe.error);
       probe_expect(&probe, status, LAMINA_OK, "");
       for (int64_t j = 0; j < n; j++) {
         cr_assert_eq(input[2 * j], 20.0f * (float)orders[i][j]);

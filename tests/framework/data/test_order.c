@@ -88,9 +88,8 @@ Test(order, the_part_held_out_has_the_size_asked_for)
     int64_t n;
     double fraction;
     int64_t held;
-  } cases[] = {{100, 0.2, 20}, {10, 0.25, 3},     {10, 0.24, 2},    {3, 0.5, 2},   {2, 0.5, 1},
-               {2, 0.99, 1},   {2, 0.001, 1},     {200, 0.001, 1},  {200, 0.999, 199},
-               {7, 1.0 / 3, 2}};
+  } cases[] = {{100, 0.2, 20}, {10, 0.25, 3}, {10, 0.24, 2},   {3, 0.5, 2},       {2, 0.5, 1},
+               {2, 0.99, 1},   {2, 0.001, 1}, {200, 0.001, 1}, {200, 0.999, 199}, {7, 1.0 / 3, 2}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     int64_t index[N];
     int64_t kept = lm_order_hold_out(index, cases[i].n, cases[i].fraction, 1);
