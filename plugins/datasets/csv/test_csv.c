@@ -86,6 +86,15 @@ Test(csv, cells_are_split_as_rfc_4180_says)
        2,
        {0.1f, 16777216, FLT_MAX, 0},
        {0, 1}}, /* as %.9g writes the largest */
+      /* more digits than a number keeps, before the point and behind it */
+      {"123456789012345678901234567890,0.1000000000000000000000000001,0\n"
+       "0.00000000000000000000000000000000000000012345678901234567890123456789e40,-0,1\n",
+       "",
+       2,
+       2,
+       2,
+       {123456789012345678901234567890.0f, 0.1f, 1.2345678901234568f, 0},
+       {0, 1}},
       {"1,2,0\n3,4,1\n5,6,7\n", "limit: 2", 2, 2, 2, {1, 2, 3, 4}, {0, 1}},
   };
   check_tables(cases, sizeof cases / sizeof cases[0]);

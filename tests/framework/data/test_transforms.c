@@ -94,6 +94,77 @@ Test(transforms, working_in_place_changes_nothing)
   probe_close(&probe);
 }
 
+/* The registry's own copy of the scale plugin's table, which belongs to this process alone. */
+static struct lamina_transform *scale_table(struct probe *probe)
+{
+  const struct lm_plugin *plugin = probe_make(probe, LAMINA_KIND_TRANSFORM, "scale")->plugin;
+  return &((struct lm_plugin *)(uintptr_t)plugin)->table.transform;
+}
+
+static int32_t infer_apart(void *self, struct lamina_plan *plan)
+{
+  (void)self;
+  return lamina_out_like(plan, 0, lamina_in(plan, 0));
+}
+
+/* Cannot work in place: it would read what it has written. */
+static int32_t apply_reversed(void *self, struct lamina_call *call)
+{
+  const struct lamina_view *x = lamina_get(call, LAMINA_IN, 0);
+  const struct lamina_view *y = lamina_get(call, LAMINA_OUT, 0);
+  int64_t n = lamina_type_count(&x->type);
+  (void)self;
+  for (int64_t i = 0; i < n; i++) {
+    ((float *)y->data)[i] = ((const float *)x->data)[n - 1 - i];
+  }
+  return LAMINA_OK;
+}
+
+static int32_t apply_in_place(void *self, struct lamina_call *call)
+{
+  const struct lamina_view *x = lamina_get(call, LAMINA_IN, 0);
+  const struct lamina_view *y = lamina_get(call, LAMINA_OUT, 0);
+  (void)self;
+  return x->data == y->data ? LAMINA_OK : lamina_fail(call, LAMINA_E_INTERNAL, "two buffers");
+}
+
+Test(transforms, overwrite_their_input_where_they_may)
+{
+  struct probe probe;
+  struct probe_data data;
+  probe_open(&probe, 1);
+  scale_table(&probe)->apply = apply_in_place;
+  open_fields(&probe, &data);
+  add(&data, "scale", "input");
+  add(&data, "scale", "input");
+  probe_data_load(&data, ROWS);
+  cr_assert_arr_eq(probe_data_batch(&data, 0, ROWS, 0), numbers, sizeof numbers);
+  probe_data_close(&data);
+  probe_close(&probe);
+}
+
+Test(transforms, get_other_memory_where_they_may_not_overwrite)
+{
+  struct probe probe;
+  probe_open(&probe, 1);
+  scale_table(&probe)->infer = infer_apart;
+  scale_table(&probe)->apply = apply_reversed;
+  for (int length = 1; length <= 4; length++) {
+    struct probe_data data;
+    open_fields(&probe, &data);
+    for (int i = 0; i < length; i++) {
+      add(&data, "scale", "input");
+    }
+    probe_data_load(&data, ROWS);
+    const float *input = probe_data_batch(&data, 0, ROWS, 0);
+    for (int i = 0; i < ROWS * 2; i++) {
+      cr_assert_eq(input[i], numbers[length % 2 == 0 ? i : ROWS * 2 - 1 - i], "%d times", length);
+    }
+    probe_data_close(&data);
+  }
+  probe_close(&probe);
+}
+
 /* Mean and deviation of what the transform before made, whatever the size of a batch. */
 Test(transforms, learn_from_what_the_ones_before_them_make)
 {
@@ -178,11 +249,8 @@ Test(transforms, that_declare_no_float32_batch_are_refused)
   probe_open(&probe, 1);
   open_fields(&probe, &data);
   add(&data, "scale", "input");
-  /* The registry's own copy of the table, which belongs to this process alone. */
-  struct lm_plugin *scale =
-      (struct lm_plugin *)(uintptr_t)data.transforms.items[0]->instance->plugin;
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-    scale->table.transform.infer = wrong[i];
+    scale_table(&probe)->infer = wrong[i];
     probe_expect(&probe, probe_data_transform(&data, "scale", "input"), LAMINA_E_PLUGIN,
                  "one float32 output with the batch axis first");
     cr_assert_eq(data.transforms.count, 1);
