@@ -82,6 +82,9 @@ void lm_cli_log(void *arg, int32_t level, const char *sentence);
 /** Takes the progress line off the terminal, if one stands there. */
 void lm_cli_clear_line(struct lm_cli *cli);
 
+/** Numbers in all weights of a model, shared ones once; or in those that are trained. */
+int64_t lm_cli_parameters(const struct lm_graph *graph, bool trained);
+
 /* Texts of `lamina summary` and `lamina plan`. */
 void lm_cli_summary_text(const struct lm_experiment *experiment, struct lm_text *out);
 enum lamina_status lm_cli_plan_text(const struct lm_experiment *experiment, struct lm_text *out,

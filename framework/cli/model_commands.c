@@ -26,6 +26,18 @@ static void close_model(struct opened *opened)
   lm_safetensors_free(opened->file);
 }
 
+/* Weights that do not fit come from data that is not what the model was trained with. */
+static void tell_data(const struct lm_experiment *experiment, struct lm_error *error)
+{
+  char shape[160];
+  for (uint32_t i = 0; i < experiment->inference->n_sources; i++) {
+    const struct lm_tensor *source = experiment->inference->sources[i];
+    (void)lm_shape_format(&source->shape.type, experiment->inference->batch, shape, sizeof shape);
+    lm_error_suffix(error, "%s '%s' is %s", i == 0 ? "; in the data given" : ",", source->name,
+                    shape);
+  }
+}
+
 /* Builds the experiment, reads its data and loads the weights. */
 static enum lamina_status bring_up(struct lm_cli *cli, struct opened *opened,
                                    struct lm_config *config, bool predict_only,
@@ -34,8 +46,12 @@ static enum lamina_status bring_up(struct lm_cli *cli, struct opened *opened,
   LM_TRY(lm_cli_build(cli, config, predict_only, &opened->experiment, error));
   LM_TRY(lm_experiment_open_data(opened->experiment, error));
   LM_TRY(lm_session_create(opened->experiment, LM_TO_EVALUATE, &opened->session, error));
-  return lm_model_load(opened->file, cli->args[0], opened->experiment, &opened->session->store,
-                       false, error);
+  enum lamina_status status = lm_model_load(opened->file, cli->args[0], opened->experiment,
+                                            &opened->session->store, false, error);
+  if (status == LAMINA_E_INVALID || status == LAMINA_E_SHAPE) {
+    tell_data(opened->experiment, error);
+  }
+  return status;
 }
 
 /* ---- eval ---- */

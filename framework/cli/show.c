@@ -68,18 +68,21 @@ static void add_node(struct lm_text *out, const struct lm_experiment *experiment
   lm_text_release(&inputs);
 }
 
+int64_t lm_cli_parameters(const struct lm_graph *graph, bool trained)
+{
+  int64_t count = 0;
+  for (uint32_t i = 0; i < graph->n_parameters; i++) {
+    bool counts = !trained || !graph->parameters[i]->frozen;
+    count += counts ? lamina_type_count(&graph->parameters[i]->shape.type) : 0;
+  }
+  return count;
+}
+
 static void add_totals(struct lm_text *out, const struct lm_experiment *experiment)
 {
-  const struct lm_graph *graph = experiment->graph;
-  int64_t total = 0;
-  int64_t frozen = 0;
-  for (uint32_t i = 0; i < graph->n_parameters; i++) {
-    int64_t count = lamina_type_count(&graph->parameters[i]->shape.type);
-    total += count;
-    frozen += graph->parameters[i]->frozen ? count : 0;
-  }
-  lm_text_addf(out, "\n%lld parameters, %lld trained", (long long)total,
-               (long long)(total - frozen));
+  lm_text_addf(out, "\n%lld parameters, %lld trained",
+               (long long)lm_cli_parameters(experiment->graph, false),
+               (long long)lm_cli_parameters(experiment->graph, true));
   lm_text_addf(out, "; N = %lld in training\n", (long long)experiment->inference->batch);
 }
 

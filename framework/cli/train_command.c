@@ -89,9 +89,10 @@ enum lamina_status lm_command_check(struct lm_cli *cli, struct lm_error *error)
     status = lm_session_create(experiment, LM_TO_TRAIN, &session, error);
   }
   if (status == LAMINA_OK) {
-    (void)printf("%s: good: %u nodes, %zu trained parameters, %lld training samples, "
+    (void)printf("%s: good: %u nodes, %lld trained parameters, %lld training samples, "
                  "%lld for evaluation\n",
-                 cli->args[0], experiment->graph->n_nodes, session->store.trained,
+                 cli->args[0], experiment->graph->n_nodes,
+                 (long long)lm_cli_parameters(experiment->graph, true),
                  (long long)session->train.count, (long long)session->test.count);
   }
   lm_session_free(session);
