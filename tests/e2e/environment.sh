@@ -71,6 +71,15 @@ fi
   exit "$failures"
 ) || failures=$((failures + 1))
 
+# More memory than any machine has: refused with the size asked for.
+(
+  ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}allocator_may_return_null=1"
+  export ASAN_OPTIONS
+  lamina check small.yaml --set 'model[0].dense.units=2147483647' --set 'model[3].dense.units=9999'
+  wants 71 "not enough memory for 858" "bytes"
+  exit "$failures"
+) || failures=$((failures + 1))
+
 # Variables.
 for locale in de_DE.UTF-8 fr_FR.UTF-8 C.UTF-8; do
   name=locale-$locale
