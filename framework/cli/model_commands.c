@@ -116,8 +116,8 @@ enum lamina_status lm_command_eval(struct lm_cli *cli, struct lm_error *error)
   enum lamina_status status;
   LM_TRY(lm_cli_want_args(cli, 1, 2, "a model file", error));
   LM_TRY_OR(out, status, lm_safetensors_read(cli->args[0], &opened.file, error));
-  LM_TRY_OR(out, status, lm_model_experiment(opened.file, cli->args[0], cli->sets, cli->n_sets,
-                                             &config, error));
+  LM_TRY_OR(out, status,
+            lm_model_experiment(opened.file, cli->args[0], cli->sets, cli->n_sets, &config, error));
   if (cli->n_args == 2) {
     status = take_data(cli, &opened, config, error);
     if (status != LAMINA_OK) {
@@ -195,8 +195,7 @@ static enum lamina_status put_input(struct lm_cli *cli, struct opened *opened,
   return LAMINA_OK;
 }
 
-static void add_header(struct lm_text *text, const struct lm_cli *cli,
-                       const struct opened *opened)
+static void add_header(struct lm_text *text, const struct lm_cli *cli, const struct opened *opened)
 {
   const struct lm_experiment *experiment = opened->experiment;
   const char *comma = cli->classes ? "class" : "";
@@ -260,12 +259,10 @@ static void add_row(struct lm_text *text, const struct lm_cli *cli, const struct
 static enum lamina_status put_text(struct lm_text *text, FILE *file, const char *name,
                                    struct lm_error *error)
 {
-  bool done = lm_text_ok(text) &&
-              fwrite(lm_text_get(text), 1, text->length, file) == text->length;
-  enum lamina_status status =
-      done ? LAMINA_OK
-           : lm_fail(error, lm_text_ok(text) ? LAMINA_E_IO : LAMINA_E_NOMEM,
-                     "%s: predictions cannot be written", name);
+  bool done = lm_text_ok(text) && fwrite(lm_text_get(text), 1, text->length, file) == text->length;
+  enum lamina_status status = done ? LAMINA_OK
+                                   : lm_fail(error, lm_text_ok(text) ? LAMINA_E_IO : LAMINA_E_NOMEM,
+                                             "%s: predictions cannot be written", name);
   lm_text_clear(text);
   return status;
 }
@@ -305,8 +302,7 @@ out:
   return status;
 }
 
-static enum lamina_status predict(struct lm_cli *cli, struct opened *opened,
-                                  struct lm_error *error)
+static enum lamina_status predict(struct lm_cli *cli, struct opened *opened, struct lm_error *error)
 {
   if (cli->output == NULL) {
     return predict_to(cli, opened, stdout, "standard output", error);
@@ -331,8 +327,8 @@ enum lamina_status lm_command_predict(struct lm_cli *cli, struct lm_error *error
   enum lamina_status status;
   LM_TRY(lm_cli_want_args(cli, 1, 1, "a model file", error));
   LM_TRY_OR(out, status, lm_safetensors_read(cli->args[0], &opened.file, error));
-  LM_TRY_OR(out, status, lm_model_experiment(opened.file, cli->args[0], cli->sets, cli->n_sets,
-                                             &config, error));
+  LM_TRY_OR(out, status,
+            lm_model_experiment(opened.file, cli->args[0], cli->sets, cli->n_sets, &config, error));
   status = put_input(cli, &opened, config, error);
   if (status != LAMINA_OK) {
     lm_config_free(config);

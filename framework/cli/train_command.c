@@ -32,8 +32,8 @@ static void print_result(const struct lm_train_result *result, const char *run_d
 {
   struct lm_text text = {0};
   if (result->last.epoch > 0) {
-    const struct lm_scores *scores = result->last.has_eval ? &result->last.eval
-                                                           : &result->last.train;
+    const struct lm_scores *scores =
+        result->last.has_eval ? &result->last.eval : &result->last.train;
     lm_display_scores(&text, &result->last, scores);
     (void)printf("%s%s, ", result->last.has_eval ? "eval " : "", lm_text_get(&text));
   }

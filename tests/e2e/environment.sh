@@ -75,8 +75,9 @@ fi
 (
   ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}allocator_may_return_null=1"
   export ASAN_OPTIONS
-  lamina check small.yaml --set 'model[0].dense.units=2147483647' --set 'model[3].dense.units=9999'
-  wants 71 "not enough memory for 858" "bytes"
+  lamina check small.yaml --set 'model[0].dense.units=2147483647' \
+    --set 'model[2]={dense: {units: 999}}'
+  wants 71 "not enough memory for 17" "bytes"
   exit "$failures"
 ) || failures=$((failures + 1))
 

@@ -14,7 +14,8 @@ struct faulty {
 };
 
 static const struct lamina_setting settings[] = {
-    LAMINA_CHOICE(struct faulty, how, "crash", "crash|exit|abort|hang|fail|odd|nan", "what it does"),
+    LAMINA_CHOICE(struct faulty, how, "crash", "crash|exit|abort|hang|fail|odd|nan",
+                  "what it does"),
 };
 enum { CRASH, EXIT, ABORT, HANG, FAIL, ODD, NOT_A_NUMBER };
 

@@ -24,6 +24,25 @@ for run in runs/small-2 deep/er/run; do
   same runs/small/model.safetensors "$run/model.safetensors"
 done
 
+# A terminal gets one line that is rewritten, no wider than it is; a dumb one gets the epochs alone.
+# terminal NAME: trains in a terminal of that kind, 60 columns wide; what it shows goes to out.
+terminal() {
+  TERM=$1 script -qefc "stty cols 60; exec '$program' train small.yaml --run-dir on-$1" /dev/null \
+    >out 2>err </dev/null
+  status=$? ran="lamina train, in a terminal $1"
+  tr '\r' '\n' <out | sed -n 's/^.\[K//; /^epoch .*\[/p' >lines
+}
+if command -v script >/dev/null 2>&1; then
+  terminal xterm
+  wants 0 "epoch 3/3  loss" "model: on-xterm/model.safetensors"
+  grep -q '^epoch 1/3  \[#*\.*\]  loss [0-9.]*  [0-9]* samples/s' lines ||
+    fail "a bar, the loss and the rate were expected"
+  [ -z "$(awk 'length > 59' lines)" ] || fail "the line is wider than the terminal"
+  terminal dumb
+  wants 0 "epoch 3/3  loss"
+  [ ! -s lines ] || fail "a dumb terminal cannot rewrite a line"
+fi
+
 # The resolved experiment runs again, from anywhere, to the same bits.
 mkdir elsewhere
 (
