@@ -58,8 +58,7 @@ static uint32_t folder_quota(const char *folder)
   long long period = 0;
   if (read_line(folder, "cpu.max", line)) {
     /* "max 100000" has no number in front and sets no limit. */
-    return sscanf(line, "%lld %lld", &quota, &period) == 2 ? whole_cpus(quota, period)
-                                                           : UINT32_MAX;
+    return sscanf(line, "%lld %lld", &quota, &period) == 2 ? whole_cpus(quota, period) : UINT32_MAX;
   }
   if (!read_line(folder, "cpu.cfs_quota_us", line) || sscanf(line, "%lld", &quota) != 1 ||
       !read_line(folder, "cpu.cfs_period_us", line) || sscanf(line, "%lld", &period) != 1) {

@@ -314,8 +314,7 @@ static int32_t run_serial(const struct loop *loop, uint32_t lane)
   return status;
 }
 
-int32_t lm_pool_run(struct lm_pool *pool, int64_t n, int64_t grain, lm_pool_body_fn body,
-                    void *arg)
+int32_t lm_pool_run(struct lm_pool *pool, int64_t n, int64_t grain, lm_pool_body_fn body, void *arg)
 {
   if (n <= 0) {
     return LAMINA_OK;
@@ -379,8 +378,7 @@ static void release(struct lm_pool *pool)
   lm_free(pool);
 }
 
-enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out,
-                                  struct lm_error *error)
+enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out, struct lm_error *error)
 {
   *out = NULL;
   if (threads < 1 || threads > MOST_THREADS) {

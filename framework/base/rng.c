@@ -96,8 +96,8 @@ struct lanes {
 AVX2 static inline struct lanes lanes_start(const struct place *place, uint64_t first)
 {
   /* Lanes 0 and 2 hold the first two blocks: see lanes_store(). */
-  __m256i block = _mm256_add_epi64(_mm256_set1_epi64x((long long)first),
-                                   _mm256_setr_epi64x(0, 2, 1, 3));
+  __m256i block =
+      _mm256_add_epi64(_mm256_set1_epi64x((long long)first), _mm256_setr_epi64x(0, 2, 1, 3));
   return (struct lanes){block, _mm256_srli_epi64(block, 32),
                         _mm256_set1_epi64x((long long)place->high[0]),
                         _mm256_set1_epi64x((long long)place->high[1])};
@@ -107,9 +107,9 @@ AVX2 static inline struct lanes lanes_round(struct lanes x, __m256i k0, __m256i 
 {
   __m256i p0 = _mm256_mul_epu32(x.x0, _mm256_set1_epi64x(MULTIPLIER_0));
   __m256i p1 = _mm256_mul_epu32(x.x2, _mm256_set1_epi64x(MULTIPLIER_1));
-  return (struct lanes){
-      _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(p1, 32), x.x1), k0), p1,
-      _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(p0, 32), x.x3), k1), p0};
+  return (struct lanes){_mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(p1, 32), x.x1), k0), p1,
+                        _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(p0, 32), x.x3), k1),
+                        p0};
 }
 
 AVX2 static inline void lanes_store(struct lanes x, uint32_t *out)
@@ -120,8 +120,7 @@ AVX2 static inline void lanes_store(struct lanes x, uint32_t *out)
   _mm256_storeu_si256((__m256i *)(void *)(out + 8), _mm256_unpackhi_epi64(w01, w23));
 }
 
-AVX2 static void blocks_avx2(const struct place *place, uint64_t first, uint64_t n,
-                             uint32_t *out)
+AVX2 static void blocks_avx2(const struct place *place, uint64_t first, uint64_t n, uint32_t *out)
 {
   for (uint64_t done = 0; done < n; done += BLOCKS) {
     struct lanes a = lanes_start(place, first + done);
@@ -170,8 +169,8 @@ static void whole_blocks(const struct place *place, uint64_t first, uint64_t n, 
   }
 }
 
-void lm_stream_fill(const struct lm_stream *stream, uint64_t step, uint32_t purpose,
-                    uint64_t first, uint64_t n, uint32_t *out)
+void lm_stream_fill(const struct lm_stream *stream, uint64_t step, uint32_t purpose, uint64_t first,
+                    uint64_t n, uint32_t *out)
 {
   struct place place = place_make(stream, step, purpose);
   uint32_t block[4];

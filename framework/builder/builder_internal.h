@@ -27,6 +27,13 @@ enum lamina_status lm_item_parse(struct lm_value *value, const char *what,
 /** The value of a host's key beside the component; NULL if it is not there. */
 struct lm_value *lm_item_get(const struct lm_item *item, const char *key);
 
+/**
+ * Gives a component that was named without settings an empty map for them, so that the defaults
+ * are recorded in the experiment as it is saved. Part of lm_item_instance().
+ */
+enum lamina_status lm_item_make_room(struct lm_experiment *experiment, struct lm_item *item,
+                                     uint32_t kind, struct lm_error *error) LM_MUST_CHECK;
+
 /** Makes the instance of an item. kind: LAMINA_KIND_*; role as in struct lm_instance_spec. */
 enum lamina_status lm_item_instance(struct lm_experiment *experiment, struct lm_item *item,
                                     uint32_t kind, const char *role, struct lm_instance **out,

@@ -15,6 +15,7 @@ static enum lamina_status build_dataset(struct lm_experiment *experiment,
   static const char *const no_keys[] = {NULL};
   struct lm_item item;
   LM_TRY(lm_item_parse(value, "a data set", no_keys, &item, error));
+  LM_TRY(lm_item_make_room(experiment, &item, LAMINA_KIND_DATASET, error));
   struct lm_instance_spec spec = item.spec;
   const struct lm_plugin *plugin;
   spec.kind = LAMINA_KIND_DATASET;
@@ -101,6 +102,7 @@ static enum lamina_status add_transform(struct lm_experiment *experiment,
     return lm_fail_at(error, LAMINA_E_INVALID, &item.spec.where,
                       "field '%s' holds class labels, which transforms do not change", field);
   }
+  LM_TRY(lm_item_make_room(experiment, &item, LAMINA_KIND_TRANSFORM, error));
   item.spec.kind = LAMINA_KIND_TRANSFORM;
   return lm_transforms_add(&experiment->transforms, &item.spec, field, &records[index], error);
 }

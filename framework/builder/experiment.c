@@ -3,11 +3,8 @@
  */
 #include "builder/experiment.h"
 
-#include <string.h>
-
 #include "base/memory.h"
 #include "builder/builder_internal.h"
-#include "io/files.h"
 
 static const char *const SECTIONS[] = {
     "name",      "description", "vars",  "plugin_path", "services", "data",
@@ -43,13 +40,6 @@ void lm_experiment_free(struct lm_experiment *experiment)
   lm_free(experiment);
 }
 
-/* The folder of the file that a value was written in; NULL (the working directory) for none. */
-static char *folder_of(const struct lm_where *where)
-{
-  const char *slash = where->file == NULL ? NULL : strrchr(where->file, '/');
-  return slash == NULL ? NULL : lm_copy_bytes(where->file, (size_t)(slash - where->file) + 1);
-}
-
 /* `plugin_path:` is a folder or a list of folders, relative to the file that says so. */
 static enum lamina_status add_plugin_path(struct lm_experiment *experiment,
                                           struct lm_error *error)
@@ -59,9 +49,7 @@ static enum lamina_status add_plugin_path(struct lm_experiment *experiment,
   for (size_t i = 0; i < items.count; i++) {
     const char *text;
     LM_TRY(lm_value_text(items.items[i], "plugin_path", &text, error));
-    char *base = folder_of(&items.items[i]->where);
-    char *folder = lm_path_absolute(text, base);
-    lm_free(base);
+    char *folder = lm_config_path(text, &items.items[i]->where);
     if (folder == NULL) {
       return lm_fail_memory(error, 0);
     }

@@ -90,10 +90,35 @@ struct lm_value *lm_item_get(const struct lm_item *item, const char *key)
   return item->value->kind == LM_VALUE_MAP ? lm_value_get(item->value, key) : NULL;
 }
 
+enum lamina_status lm_item_make_room(struct lm_experiment *experiment, struct lm_item *item,
+                                     uint32_t kind, struct lm_error *error)
+{
+  const struct lm_plugin *plugin;
+  struct lm_config *config = experiment->host.config;
+  if (item->spec.map != NULL) {
+    return LAMINA_OK;
+  }
+  enum lamina_status found =
+      lm_registry_find(experiment->host.registry, kind, item->spec.name, &plugin, NULL);
+  if (found != LAMINA_OK || plugin->info.n_settings == 0) {
+    return LAMINA_OK; /* the refusal is told by whoever makes the instance */
+  }
+  struct lm_value *map = lm_config_map(config, &item->spec.where);
+  if (item->value->kind == LM_VALUE_SCALAR) {
+    item->value->kind = LM_VALUE_MAP;
+  }
+  if (map == NULL || !lm_config_set(config, item->value, item->spec.name, map)) {
+    return lm_fail_memory(error, 0);
+  }
+  item->spec.map = map;
+  return LAMINA_OK;
+}
+
 enum lamina_status lm_item_instance(struct lm_experiment *experiment, struct lm_item *item,
                                     uint32_t kind, const char *role, struct lm_instance **out,
                                     struct lm_error *error)
 {
+  LM_TRY(lm_item_make_room(experiment, item, kind, error));
   struct lm_instance_spec spec = item->spec;
   spec.kind = kind;
   spec.role = role;

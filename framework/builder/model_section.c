@@ -152,6 +152,11 @@ enum lamina_status lm_build_edge(struct lm_experiment *experiment, const struct 
                       "'%s' is a %s, whose value cannot be an input", name,
                       kind_word(experiment->graph->nodes[node]->kind));
   }
+  if (node < 0 && dot != NULL) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &value->where,
+                      "an input is '%s', but '%s' is a field of the data, which has no outputs",
+                      text, name);
+  }
   *edge = node >= 0 ? (struct lm_edge){node, output} : lm_edge_source((uint32_t)source);
   return LAMINA_OK;
 }
@@ -249,6 +254,21 @@ static struct lm_value *node_key(const struct lm_experiment *experiment, uint32_
   return item->kind == LM_VALUE_MAP ? lm_value_get(item, key) : NULL;
 }
 
+/* The weights of a node that shares are the other's, and so is their beginning. */
+static enum lamina_status refuse_own_init(const struct lm_experiment *experiment,
+                                          const struct lm_value *init,
+                                          const struct lm_node *node, struct lm_error *error)
+{
+  if (node->share < 0 || lm_value_is_null(init)) {
+    return LAMINA_OK;
+  }
+  const struct lm_node *other = experiment->graph->nodes[node->share];
+  return lm_fail_at(error, LAMINA_E_INVALID, &init->where,
+                    "node '%s' has init beside share, expected init at '%s' (line %d), whose "
+                    "weights it shares",
+                    node->name, other->name, other->instance->where.line);
+}
+
 static enum lamina_status connect_nodes(struct lm_experiment *experiment, struct lm_error *error)
 {
   for (uint32_t i = 0; i < experiment->graph->n_nodes; i++) {
@@ -261,6 +281,7 @@ static enum lamina_status connect_nodes(struct lm_experiment *experiment, struct
     LM_TRY(connect(experiment, node, inputs, &before, 1, error));
     LM_TRY(read_in_place(node_key(experiment, i, "in_place"), node, error));
     LM_TRY(read_share(experiment, node_key(experiment, i, "share"), node, error));
+    LM_TRY(refuse_own_init(experiment, node_key(experiment, i, "init"), node, error));
   }
   return LAMINA_OK;
 }
@@ -302,9 +323,8 @@ enum lamina_status lm_build_model(struct lm_experiment *experiment, struct lm_er
   }
   LM_TRY(add_nodes(experiment, model, error));
   LM_TRY(connect_nodes(experiment, error));
-  LM_TRY(find_outputs(experiment, error));
-  /* Where every node is read by another there is a cycle, and sorting tells which. */
-  return experiment->n_outputs > 0 ? LAMINA_OK : lm_graph_sort(experiment->graph, error);
+  LM_TRY(lm_graph_sort(experiment->graph, error)); /* without cycles there is an output */
+  return find_outputs(experiment, error);
 }
 
 /* ---- losses and metrics ---- */

@@ -1,6 +1,8 @@
 /*
  * The text that tells whose code runs. One pointer for the process: the program's signal
- * handler reads it, perhaps in another thread, so it is a lock-free atomic.
+ * handler reads it, perhaps in another thread, so it is a lock-free atomic. It is set around
+ * every call of a step, so it must not cost a barrier: relaxed order is enough for last words,
+ * and nesting, which is all that the old value is for, happens in one thread.
  */
 #include <stdatomic.h>
 
@@ -10,15 +12,17 @@ static _Atomic(const char *) current;
 
 const char *lm_guard_current(void)
 {
-  return atomic_load(&current);
+  return atomic_load_explicit(&current, memory_order_relaxed);
 }
 
 const char *lm_guard_enter(const char *text)
 {
-  return atomic_exchange(&current, text);
+  const char *previous = atomic_load_explicit(&current, memory_order_relaxed);
+  atomic_store_explicit(&current, text, memory_order_relaxed);
+  return previous;
 }
 
 void lm_guard_leave(const char *previous)
 {
-  atomic_store(&current, previous);
+  atomic_store_explicit(&current, previous, memory_order_relaxed);
 }

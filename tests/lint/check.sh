@@ -5,13 +5,17 @@
 lint=$LAMINA_TEST_SOURCE/tests/lint
 failures=0
 
-# tree PATH: a new tree whose file PATH is standard input.
+# tree PATH: a new tree whose file PATH is standard input. It has six rooms of its own.
 tree() {
   rm -rf "$TMPDIR/tree"
   mkdir -p "$TMPDIR/tree/tests" "$TMPDIR/tree/framework" "$TMPDIR/tree/plugins/layers/blur" \
     "$TMPDIR/tree/$(dirname "$1")" || exit 99
   cp -R "$lint" "$TMPDIR/tree/tests/lint" && chmod -R u+w "$TMPDIR/tree/tests/lint" || exit 99
   : >"$TMPDIR/tree/tests/lint/exceptions.txt"
+  {
+    printf 'floor %s\n' 'base 0' 'io 1' 'config 2' 'graph 3' 'settings 3' 'cli 7'
+    grep -v '^floor ' "$lint/floors.txt"
+  } >"$TMPDIR/tree/tests/lint/floors.txt"
   echo "$1" >"$TMPDIR/path"
   cat >"$TMPDIR/tree/$1"
 }
@@ -66,6 +70,7 @@ line=$(repeat 20 '12345' | tr -d '\n')
 one framework/base/a.c sizes '' "$line"
 one framework/base/a.c sizes 'has 101 columns' "x$line"
 one framework/base/a.c sizes 'without a typedef' 'typedef struct a b;'
+one framework/base/a.c sizes '' 'typedef enum a (*b_fn)(int c);'
 one framework/base/a.c sizes 'left to do' '/* TODO: more */'
 one framework/base/a.c sizes '' 'int f(int a, int b, int c, int d, int e, void (*g)(int, int))' '{' '}'
 one framework/base/a.c sizes 'at most 6 parameters' 'int f(int a, int b, int c, int d,' \

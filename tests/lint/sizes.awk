@@ -25,7 +25,7 @@ FNR == 1 {
   if ($0 ~ /(^|[^A-Za-z])(TODO|FIXME|XXX)([^A-Za-z]|$)/) {
     complain("form", path, FNR, "work that is left to do belongs in an issue")
   }
-  if (code ~ /^ *typedef +(struct|union|enum)[ {]/) {
+  if (code ~ /^ *typedef +(struct|union|enum)[ {]/ && code !~ /\(/) {
     complain("form", path, FNR, "structs, unions and enums are used without a typedef")
   }
   if (code ~ /[^ \t]/ && path ~ /^plugins\/layers\// && path !~ /\/test_[^\/]*$/) {

@@ -18,6 +18,33 @@
 extern "C" {
 #endif
 
+/** Flags of a field. */
+enum {
+  LAMINA_FIELD_CLASSES_EXACT = 1 /* classes is known; otherwise at least so many were seen */
+};
+
+/** One field of a data set's records. Grows at the end. */
+struct lamina_field {
+  uint32_t size, flags;
+  const char *name;               /* "input", "target", or what the model's inputs refer to */
+  const struct lamina_type *type; /* of one record, without N: u8, f32, or i32 for classes */
+  int64_t classes;                /* i32 class labels run from 0 to classes - 1; 0: not known */
+};
+
+/** Declares field index of the records. classes 0: not class labels, or not known. */
+static inline int32_t lamina_field(struct lamina_plan *plan, uint32_t index, const char *name,
+                                   const struct lamina_type *type, int64_t classes,
+                                   uint32_t flags)
+{
+  struct lamina_field field;
+  field.size = (uint32_t)sizeof field;
+  field.flags = flags;
+  field.name = name;
+  field.type = type;
+  field.classes = classes;
+  return plan->planner->field(plan, index, &field);
+}
+
 /** The table of a data set. Append-only. */
 struct lamina_dataset {
   uint32_t size, caps; /* caps: 0 */

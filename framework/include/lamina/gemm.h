@@ -34,11 +34,12 @@ struct lamina_gemm_task {
   float *c;
   int64_t c_row;
   const float *bias; /* [n], added to each row of C; NULL for none */
-  /* Where the service finds its part of the calling layer's scratch. */
+  /* Where the service finds its part of the calling layer's scratch; multiples of 64. */
   uint64_t shared_offset, lane_offset;
 };
 
-/** Bytes of scratch that run() needs: add them to the layer's own in infer(). */
+/** Bytes of scratch that run() needs: add them to the layer's own in infer(). A layer that
+ *  computes several products one after the other needs the largest of each, not the sum. */
 struct lamina_gemm_scratch {
   uint64_t shared, per_lane;
 };
@@ -51,7 +52,10 @@ struct lamina_gemm {
   /** What a task of this size needs, at most; pure. */
   void (*scratch)(void *self, int64_t m, int64_t n, int64_t k, struct lamina_gemm_scratch *out);
 
-  /** Computes. Uses lamina_parallel_for() and lamina_scratch() of the call. */
+  /**
+   * Computes. Uses lamina_parallel_for() and lamina_scratch() of the call, which must not be
+   * inside the body of a parallel loop: lanes would share the shared part.
+   */
   int32_t (*run)(void *self, struct lamina_call *call, const struct lamina_gemm_task *task);
 };
 

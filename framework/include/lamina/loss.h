@@ -10,6 +10,7 @@
 #ifndef LAMINA_LOSS_H
 #define LAMINA_LOSS_H
 
+#include <lamina/expect.h>
 #include <lamina/layer.h>
 
 #ifdef __cplusplus
@@ -83,42 +84,11 @@ static inline int32_t lamina_sum_terms(struct lamina_call *call, int64_t n, int6
   return LAMINA_OK;
 }
 
-/**
- * For infer(): refuses a target that has not one element for each of the prediction's: it must
- * be of the same shape, or lack a last axis of 1 ([N] for [N, 1]).
- */
-static inline int32_t lamina_expect_alike(struct lamina_plan *plan,
-                                          const struct lamina_type *prediction,
-                                          const struct lamina_type *target)
-{
-  char text[LAMINA_SHAPE_TEXT], other[LAMINA_SHAPE_TEXT];
-  struct lamina_type shorter = *prediction;
-  if (shorter.rank > 1 && shorter.dims[shorter.rank - 1] == 1) {
-    shorter.rank--;
-  }
-  if (lamina_shape_equal(prediction, target) || lamina_shape_equal(&shorter, target)) {
-    return LAMINA_OK;
-  }
-  return lamina_failf(plan->call, LAMINA_E_SHAPE,
-                      "the target is %s, and must be like the prediction, which is %s",
-                      lamina_shape_text(target, text), lamina_shape_text(prediction, other));
-}
-
 /** Declares output 0 of a loss: one float32. */
 static inline int32_t lamina_out_loss(struct lamina_plan *plan)
 {
   struct lamina_type loss = lamina_type_f32(0, NULL);
   return lamina_out(plan, 0, &loss);
-}
-
-/** Refuses a request for the gradient of an input that has none here. [backward] */
-static inline int32_t lamina_expect_no_gradient(struct lamina_call *call, uint32_t index)
-{
-  uint32_t request = LAMINA_SKIP;
-  (void)lamina_grad(call, LAMINA_IN, index, &request);
-  return request == LAMINA_SKIP ? LAMINA_OK
-                                : lamina_failf(call, LAMINA_E_UNSUPPORTED,
-                                               "there is no gradient of input %u", index);
 }
 
 /** Defines a loss plugin; arguments as of LAMINA_LAYER. */
@@ -128,4 +98,7 @@ static inline int32_t lamina_expect_no_gradient(struct lamina_call *call, uint32
       .size = (uint32_t)sizeof(struct lamina_layer), __VA_ARGS__};               \
   LAMINA_PLUGIN(LOSS, loss, name, version, summary, T, rows, n, &lamina_table_)
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -1,5 +1,5 @@
 /*
- * Elementary functions and sums for the loops of plugins.
+ * Elementary functions for the loops of plugins.
  *
  * The functions of libm are calls, and a compiler cannot make vector code of a loop that calls.
  * These are inline, without branches, tables or memory, so a plain loop over them becomes vector
@@ -206,69 +206,6 @@ LAMINA_INLINE float lamina_tanhf(float x)
   float scale = lamina_power_of_two_(n);
   float m = scale * lamina_expm1_core_(rest) + (scale - 1.0f);
   return lamina_copysignf(m / (m + 2.0f), x);
-}
-
-/**
- * The largest of n numbers, NaN left out; -inf for n = 0. The lanes, here and below, are the
- * order in which the elements are combined: the same on every machine, and fit for vectors.
- */
-LAMINA_INLINE float lamina_max_f32(const float *x, int64_t n)
-{
-  float lane[16], most = lamina_float_from_bits(0xff800000u);
-  int64_t i = 0;
-  for (int j = 0; j < 16; j++) {
-    lane[j] = most;
-  }
-  for (; i + 16 <= n; i += 16) {
-    for (int j = 0; j < 16; j++) {
-      lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
-    }
-  }
-  for (; i < n; i++) {
-    most = x[i] > most ? x[i] : most;
-  }
-  for (int j = 0; j < 16; j++) {
-    most = lane[j] > most ? lane[j] : most;
-  }
-  return most;
-}
-
-/** The sum of n numbers, added as doubles in a fixed order. */
-LAMINA_INLINE double lamina_sum_f32(const float *x, int64_t n)
-{
-  double lane[8] = {0}, sum = 0.0;
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (int j = 0; j < 8; j++) {
-      lane[j] += (double)x[i + j];
-    }
-  }
-  for (; i < n; i++) {
-    sum += (double)x[i];
-  }
-  for (int j = 0; j < 8; j++) {
-    sum += lane[j];
-  }
-  return sum;
-}
-
-/** The sum of n products, multiplied and added as doubles in a fixed order. */
-LAMINA_INLINE double lamina_dot_f32(const float *x, const float *y, int64_t n)
-{
-  double lane[8] = {0}, sum = 0.0;
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (int j = 0; j < 8; j++) {
-      lane[j] += (double)x[i + j] * (double)y[i + j];
-    }
-  }
-  for (; i < n; i++) {
-    sum += (double)x[i] * (double)y[i];
-  }
-  for (int j = 0; j < 8; j++) {
-    sum += lane[j];
-  }
-  return sum;
 }
 
 #ifdef __cplusplus

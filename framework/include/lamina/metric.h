@@ -14,6 +14,12 @@
 extern "C" {
 #endif
 
+/** Declares how many doubles a partial result has. */
+static inline int32_t lamina_accumulators(struct lamina_plan *plan, uint32_t count)
+{
+  return plan->planner->accumulators(plan, count);
+}
+
 /** The table of a metric. Append-only. */
 struct lamina_metric {
   uint32_t size, caps; /* caps: 0 */

@@ -53,18 +53,7 @@ struct lamina_state {
   double init; /* every element's first value */
 };
 
-/** Flags of a field. */
-enum {
-  LAMINA_FIELD_CLASSES_EXACT = 1 /* classes is known; otherwise at least so many were seen */
-};
-
-/** One field of a data set's records. Grows at the end. */
-struct lamina_field {
-  uint32_t size, flags;
-  const char *name;               /* "input", "target", or what the model's inputs refer to */
-  const struct lamina_type *type; /* of one record, without N: u8, f32, or i32 for classes */
-  int64_t classes;                /* i32 class labels run from 0 to classes - 1; 0: not known */
-};
+struct lamina_field; /* lamina/dataset.h */
 
 /** Topics of lamina_note(). */
 enum {
@@ -211,70 +200,6 @@ static inline int32_t lamina_classes(struct lamina_plan *plan, uint32_t index, i
                                      int32_t *exact)
 {
   return plan->planner->classes(plan, index, classes, exact);
-}
-
-/** Data sets: declares field index of the records. classes 0: not class labels, or not known. */
-static inline int32_t lamina_field(struct lamina_plan *plan, uint32_t index, const char *name,
-                                   const struct lamina_type *type, int64_t classes,
-                                   uint32_t flags)
-{
-  struct lamina_field field;
-  field.size = (uint32_t)sizeof field;
-  field.flags = flags;
-  field.name = name;
-  field.type = type;
-  field.classes = classes;
-  return plan->planner->field(plan, index, &field);
-}
-
-/** Refuses, with a sentence, any other number of inputs. */
-static inline int32_t lamina_expect_inputs(struct lamina_plan *plan, uint32_t count)
-{
-  uint32_t found = lamina_n_in(plan);
-  if (found == count) {
-    return LAMINA_OK;
-  }
-  return lamina_failf(plan->call, LAMINA_E_INVALID, "takes %u input%s, not %u", count,
-                      count == 1 ? "" : "s", found);
-}
-
-/** lamina_in() for an input that must be float32; NULL, with a sentence, if it is not. */
-static inline const struct lamina_type *lamina_in_f32(struct lamina_plan *plan, uint32_t index)
-{
-  const struct lamina_type *type = lamina_in(plan, index);
-  if (type == NULL || lamina_type_is_f32(type)) {
-    return type;
-  }
-  (void)lamina_failf(plan->call, LAMINA_E_SHAPE, "input %u is %s%d, and must be float32", index,
-                     type->dt_code == LAMINA_DT_INT    ? "int"
-                     : type->dt_code == LAMINA_DT_UINT ? "uint"
-                                                       : "float",
-                     type->dt_bits);
-  return NULL;
-}
-
-/** Room for the text of any shape. */
-enum { LAMINA_SHAPE_TEXT = 192 };
-
-/** Writes a shape as people read it, "[64, 10]", for a sentence; returns text. */
-static inline const char *lamina_shape_text(const struct lamina_type *type,
-                                            char text[LAMINA_SHAPE_TEXT])
-{
-  size_t at = 0;
-  text[at++] = '[';
-  for (uint32_t i = 0; i < type->rank && i < LAMINA_MAX_RANK; i++) {
-    at += (size_t)snprintf(text + at, LAMINA_SHAPE_TEXT - at, i == 0 ? "%lld" : ", %lld",
-                           (long long)type->dims[i]);
-  }
-  text[at++] = ']';
-  text[at] = '\0';
-  return text;
-}
-
-/** Metrics: declares how many doubles a partial result has. */
-static inline int32_t lamina_accumulators(struct lamina_plan *plan, uint32_t count)
-{
-  return plan->planner->accumulators(plan, count);
 }
 
 #ifdef __cplusplus

@@ -171,9 +171,13 @@ struct lamina_nothing {
 #define LAMINA_VERSION_TEXT_(minor) LAMINA_TEXT(LAMINA_ABI_MAJOR) "." LAMINA_TEXT(minor)
 
 #if defined(__GNUC__)
-#define LAMINA_EXPORT __attribute__((visibility("default"), used))
+/* The first is for the declaration, since to C++ a const that is not declared is internal; the
+ * second is for the definition, since gcc ignores it elsewhere. */
+#define LAMINA_EXPORT __attribute__((visibility("default")))
+#define LAMINA_USED __attribute__((used))
 #else
 #define LAMINA_EXPORT
+#define LAMINA_USED
 #endif
 
 #ifndef LAMINA_LICENSE
@@ -207,8 +211,9 @@ struct lamina_nothing {
       "\177LAMINA\0abi=" LAMINA_VERSION_TEXT_(LAMINA_TARGET_MINOR) "\0built=" LAMINA_VERSION_TEXT_( \
           LAMINA_ABI_MINOR) "\0kind=" #kind "\0name=" #name "\0version=" version                \
                             "\0isa=" LAMINA_ISA "\0";                                          \
-  LAMINA_EXTERN_ const struct lamina_plugin kind##_##name##_LTX_lamina_plugin_v1;               \
-  LAMINA_EXPORT const struct lamina_plugin kind##_##name##_LTX_lamina_plugin_v1 = {            \
+  LAMINA_EXTERN_ LAMINA_EXPORT const struct lamina_plugin                                      \
+      kind##_##name##_LTX_lamina_plugin_v1;                                                    \
+  LAMINA_USED const struct lamina_plugin kind##_##name##_LTX_lamina_plugin_v1 = {              \
       LAMINA_MAGIC, (uint32_t)sizeof(struct lamina_plugin), LAMINA_ABI_MAJOR, LAMINA_ABI_MINOR, \
       LAMINA_TARGET_MINOR, LAMINA_KIND_##KIND, #name, version, lamina_marker_, summary,        \
       LAMINA_LICENSE, LAMINA_ORIGIN, rows, n, (uint32_t)sizeof(struct lamina_setting),         \

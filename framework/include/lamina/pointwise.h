@@ -39,6 +39,7 @@
 
 #include <string.h>
 
+#include <lamina/expect.h>
 #include <lamina/layer.h>
 #include <lamina/math.h>
 

@@ -25,7 +25,8 @@ static inline int32_t lamina_random_uniform(struct lamina_call *call, uint32_t p
   uint32_t words[LAMINA_RANDOM_BLOCK];
   float bound = (float)(1.7320508075688772 * deviation); /* on (-b, b) it is b / sqrt(3) */
   for (uint64_t done = 0; done < n;) {
-    uint64_t take = n - done < LAMINA_RANDOM_BLOCK ? n - done : LAMINA_RANDOM_BLOCK;
+    uint64_t left = n - done;
+    uint64_t take = left < (uint64_t)LAMINA_RANDOM_BLOCK ? left : (uint64_t)LAMINA_RANDOM_BLOCK;
     LAMINA_TRY(lamina_random_u32(call, purpose, first + done, take, words));
     for (uint64_t i = 0; i < take; i++) {
       out[done + i] = bound * (2.0f * lamina_unit_f32(words[i]) - 1.0f);
@@ -54,7 +55,7 @@ static inline int32_t lamina_random_normal(struct lamina_call *call, uint32_t pu
   uint64_t end = first + n;
   for (uint64_t block = first - first % 2; block < end; block += LAMINA_RANDOM_BLOCK) {
     uint64_t left = end - block + end % 2;
-    uint64_t take = left < LAMINA_RANDOM_BLOCK ? left : LAMINA_RANDOM_BLOCK;
+    uint64_t take = left < (uint64_t)LAMINA_RANDOM_BLOCK ? left : (uint64_t)LAMINA_RANDOM_BLOCK;
     LAMINA_TRY(lamina_random_u32(call, purpose, block, take, words));
     for (uint64_t i = 0; i < take; i++) {
       if (i % 2 == 0) {

@@ -8,6 +8,7 @@
  * while it writes y. db is summed in blocks of rows, then over the blocks in order: blocks come
  * from the shape alone, so the bits do not depend on the number of threads.
  */
+#include <lamina/expect.h>
 #include <lamina/gemm.h>
 #include <lamina/layer.h>
 #include <lamina/math.h>

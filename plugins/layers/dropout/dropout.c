@@ -9,6 +9,7 @@
  * function of seed, node and step, so nothing is saved: backward reads the same words again,
  * and the mask is the same at any number of threads. Shape: any, kept. May work in place.
  */
+#include <lamina/expect.h>
 #include <lamina/layer.h>
 #include <lamina/math.h>
 

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include <lamina/expect.h>
 #include <lamina/layer.h>
 
 enum { CHUNK = 32768 };

@@ -9,8 +9,9 @@
  * Infinite inputs give the limits: a row of -inf only is as flat as any row of equal numbers
  * (1 / K each), +inf takes everything. NaN makes its row NaN.
  */
+#include <lamina/expect.h>
 #include <lamina/layer.h>
-#include <lamina/math.h>
+#include <lamina/reduce.h>
 
 enum { CHUNK = 8192 }; /* elements a chunk, about */
 

@@ -9,7 +9,7 @@
  * Backward computes e^-|z| again: reading it from memory would take as long.
  */
 #include <lamina/loss.h>
-#include <lamina/math.h>
+#include <lamina/reduce.h>
 
 enum { LOGIT = 0, TARGET = 1, CHUNK = 8192, BLOCK = 512 };
 

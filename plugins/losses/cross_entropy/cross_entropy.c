@@ -18,7 +18,7 @@
 #include <math.h>
 
 #include <lamina/loss.h>
-#include <lamina/math.h>
+#include <lamina/reduce.h>
 
 enum { LOGITS = 0, TARGET = 1, CHUNK = 4096, BLOCK = 512 };
 
@@ -28,7 +28,7 @@ struct cross_entropy {
 
 static const struct lamina_setting settings[] = {
     LAMINA_F64(struct cross_entropy, label_smoothing, "0", "[0, 1)",
-               "share of the target that is spread evenly over the classes"),
+               "share of the target that is spread evenly"),
 };
 
 struct work {

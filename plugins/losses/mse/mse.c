@@ -6,7 +6,7 @@
  * Shapes: p [N, ...]; t the same, or [N] for p [N, 1]; both float32.
  */
 #include <lamina/loss.h>
-#include <lamina/math.h>
+#include <lamina/reduce.h>
 
 enum { PREDICTION = 0, TARGET = 1, CHUNK = 16384, BLOCK = 512 };
 
@@ -20,11 +20,15 @@ struct work {
 static int32_t infer(void *self, struct lamina_plan *plan)
 {
   const struct lamina_type *p = lamina_in_f32(plan, PREDICTION);
-  const struct lamina_type *t = lamina_in_f32(plan, TARGET);
+  const struct lamina_type *t = lamina_in(plan, TARGET);
   (void)self;
   LAMINA_TRY(lamina_expect_inputs(plan, 2));
   if (p == NULL || t == NULL) {
     return LAMINA_E_SHAPE;
+  }
+  if (!lamina_type_is_f32(t)) {
+    return lamina_fail(plan->call, LAMINA_E_SHAPE,
+                       "the target must be float32 numbers: for class labels use cross_entropy");
   }
   LAMINA_TRY(lamina_expect_alike(plan, p, t));
   LAMINA_TRY(lamina_out_loss(plan));

@@ -2,7 +2,7 @@
  * The penalty (lambda / 2) |w|^2; its gradient is lambda w. It is part of the loss, unlike the
  * weight decay of an optimizer.
  */
-#include <lamina/math.h>
+#include <lamina/reduce.h>
 #include <lamina/regularizer.h>
 
 struct l2 {

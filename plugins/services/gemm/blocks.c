@@ -10,13 +10,15 @@
 /* Multiplications in a chunk, at least and at most: 10 to 100 us on CPUs of 2020. */
 #define CHUNK_LEAST ((int64_t)1 << 19)
 #define CHUNK_MOST ((int64_t)1 << 22)
+/* Above this sum length chunks may grow, or their strips of A and B would get too narrow. */
+#define LONG_SUM ((int64_t)1 << 10)
 enum { CHUNKS_WANTED = 8, ROWS_WANTED = 128 };
 
 struct job {
   const struct lm_gemm_kernel *kernel;
   struct lamina_call *call;
   const struct lamina_gemm_task *task;
-  int64_t tiles;      /* rows of tiles */
+  int64_t tiles; /* rows of tiles */
   int64_t chunk_tiles, chunk_columns;
   int64_t row_chunks; /* chunks below each other */
   int64_t k_blocks;
@@ -43,8 +45,9 @@ static int64_t cut(int64_t total, int64_t parts, int64_t i)
 static int64_t chunk_work(const struct lamina_gemm_task *task)
 {
   double work = (double)task->m * (double)task->n * (double)task->k / CHUNKS_WANTED;
-  if (work > (double)CHUNK_MOST) {
-    return CHUNK_MOST;
+  int64_t most = CHUNK_MOST * clamp(task->k / LONG_SUM, 1, 8);
+  if (work > (double)most) {
+    return most;
   }
   return work < (double)CHUNK_LEAST ? CHUNK_LEAST : (int64_t)work;
 }
@@ -59,8 +62,7 @@ static void job_cut(struct job *job)
   int64_t columns = clamp(area / tall / width * width, width, ceil_div(task->n, width) * width);
   job->tiles = ceil_div(task->m, rows);
   job->chunk_columns = columns;
-  job->chunk_tiles =
-      clamp(area / (columns < task->n ? columns : task->n) / rows, 1, job->tiles);
+  job->chunk_tiles = clamp(area / (columns < task->n ? columns : task->n) / rows, 1, job->tiles);
   /* Equal chunks rather than full ones and a small last one. */
   job->row_chunks = ceil_div(job->tiles, job->chunk_tiles);
   job->chunk_tiles = ceil_div(job->tiles, job->row_chunks);
@@ -80,8 +82,7 @@ static void run_panel(const struct job *job, struct lm_gemm_tile tile, int64_t f
   if (task->b_column == 1) {
     source = last_tile - first_tile > 1 ? LM_GEMM_COPY : LM_GEMM_DIRECT;
   } else {
-    lm_gemm_pack(job->kernel, tile.b, task->b_row, task->b_column, tile.k, tile.columns,
-                 tile.panel);
+    lm_gemm_pack(job->kernel, &tile, task->b_column);
   }
   for (int64_t t = first_tile; t < last_tile; t++) {
     int64_t row = cut(task->m, job->tiles, t);
@@ -155,5 +156,7 @@ void lm_gemm_blocks_scratch(const struct lm_gemm_kernel *kernel, int64_t m, int6
   int64_t width = lm_gemm_width(kernel);
   int64_t columns = n < width ? ceil_div(n, kernel->lanes) * kernel->lanes : width;
   out->shared = 0;
-  out->per_lane = (uint64_t)depth * (uint64_t)columns * sizeof(float);
+  uint64_t bytes = (uint64_t)depth * (uint64_t)columns * sizeof(float);
+  /* Whole alignments, so that what a layer puts behind it is aligned too. */
+  out->per_lane = (bytes + LAMINA_ALIGNMENT - 1) / LAMINA_ALIGNMENT * LAMINA_ALIGNMENT;
 }

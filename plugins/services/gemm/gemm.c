@@ -44,8 +44,7 @@ static const struct lm_gemm_kernel *best_kernel(void)
   return &lm_gemm_portable;
 }
 
-static void scratch(void *self, int64_t m, int64_t n, int64_t k,
-                    struct lamina_gemm_scratch *out)
+static void scratch(void *self, int64_t m, int64_t n, int64_t k, struct lamina_gemm_scratch *out)
 {
   const struct gemm *gemm = self;
   lm_gemm_blocks_scratch(gemm->chosen, m, n, k, out);

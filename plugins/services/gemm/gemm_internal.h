@@ -28,7 +28,7 @@ enum lm_gemm_source {
 struct lm_gemm_tile {
   const float *a;
   int64_t a_row, a_column;
-  const float *b; /* DIRECT, COPY; columns are next to each other */
+  const float *b; /* DIRECT, COPY: columns are next to each other */
   int64_t b_row;
   float *panel; /* COPY, PANEL; aligned to a vector */
   float *c;
@@ -41,8 +41,8 @@ struct lm_gemm_tile {
 typedef void (*lm_gemm_tile_fn)(const struct lm_gemm_tile *tile);
 
 /** dst[p * dst_row + j] = src[j * src_row + p] for p < k, j < columns. */
-typedef void (*lm_gemm_transpose_fn)(const float *src, int64_t src_row, int64_t columns,
-                                     int64_t k, float *dst, int64_t dst_row);
+typedef void (*lm_gemm_transpose_fn)(const float *src, int64_t src_row, int64_t columns, int64_t k,
+                                     float *dst, int64_t dst_row);
 
 /** One instruction set. */
 struct lm_gemm_kernel {
@@ -71,13 +71,13 @@ static inline int64_t lm_gemm_width(const struct lm_gemm_kernel *kernel)
   return (int64_t)kernel->lanes * LM_GEMM_MOST_VECTORS;
 }
 
-/** Packs k rows by `columns` columns of B, whatever its strides, into a panel. pack.c */
-void lm_gemm_pack(const struct lm_gemm_kernel *kernel, const float *b, int64_t b_row,
-                  int64_t b_column, int64_t k, int64_t columns, float *panel);
+/** Packs the tile's B, whose columns are b_column apart, into its panel. pack.c */
+void lm_gemm_pack(const struct lm_gemm_kernel *kernel, const struct lm_gemm_tile *tile,
+                  int64_t b_column);
 
 /** The transposition in plain C. pack.c */
-void lm_gemm_transpose(const float *src, int64_t src_row, int64_t columns, int64_t k,
-                       float *dst, int64_t dst_row);
+void lm_gemm_transpose(const float *src, int64_t src_row, int64_t columns, int64_t k, float *dst,
+                       int64_t dst_row);
 
 /** Computes a task cut into blocks, in parallel where it is worth it. blocks.c */
 int32_t lm_gemm_blocks(const struct lm_gemm_kernel *kernel, struct lamina_call *call,

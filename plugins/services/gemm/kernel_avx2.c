@@ -57,8 +57,8 @@ INLINE void store(const struct lm_gemm_tile *tile, __m256i last, int rows, int v
       }
       if (tile->bias != NULL) {
         const float *bias = tile->bias + LANES * v;
-        value = _mm256_add_ps(
-            value, masked ? _mm256_maskload_ps(bias, last) : _mm256_loadu_ps(bias));
+        value =
+            _mm256_add_ps(value, masked ? _mm256_maskload_ps(bias, last) : _mm256_loadu_ps(bias));
       }
       if (masked) {
         _mm256_maskstore_ps(c + LANES * v, last, value);
@@ -69,8 +69,7 @@ INLINE void store(const struct lm_gemm_tile *tile, __m256i last, int rows, int v
   }
 }
 
-INLINE void run(const struct lm_gemm_tile *tile, int rows, int vectors,
-                enum lm_gemm_source source)
+INLINE void run(const struct lm_gemm_tile *tile, int rows, int vectors, enum lm_gemm_source source)
 {
   __m256 sum[ROWS][LM_GEMM_MOST_VECTORS];
   const float *a[POINTERS];
@@ -159,24 +158,24 @@ TARGET void lm_gemm_transpose_avx2(const float *src, int64_t src_row, int64_t co
   lm_gemm_transpose(src + whole * src_row, src_row, columns - whole, k, dst + whole, dst_row);
 }
 
-#define TILE(rows, vectors, source, suffix)                                               \
+#define TILE(rows, vectors, source, suffix)                                              \
   TARGET static void tile_##rows##_##vectors##_##suffix(const struct lm_gemm_tile *tile) \
-  {                                                                                       \
-    run(tile, rows, vectors, source);                                                     \
+  {                                                                                      \
+    run(tile, rows, vectors, source);                                                    \
   }
-#define TILES(rows)                           \
-  TILE(rows, 1, LM_GEMM_DIRECT, direct)       \
-  TILE(rows, 1, LM_GEMM_COPY, copy)           \
-  TILE(rows, 1, LM_GEMM_PANEL, panel)         \
-  TILE(rows, 2, LM_GEMM_DIRECT, direct)       \
-  TILE(rows, 2, LM_GEMM_COPY, copy)           \
+#define TILES(rows)                     \
+  TILE(rows, 1, LM_GEMM_DIRECT, direct) \
+  TILE(rows, 1, LM_GEMM_COPY, copy)     \
+  TILE(rows, 1, LM_GEMM_PANEL, panel)   \
+  TILE(rows, 2, LM_GEMM_DIRECT, direct) \
+  TILE(rows, 2, LM_GEMM_COPY, copy)     \
   TILE(rows, 2, LM_GEMM_PANEL, panel)
-#define ENTRY(rows)                                                              \
-  {                                                                              \
-    {tile_##rows##_1_direct, tile_##rows##_1_copy, tile_##rows##_1_panel},       \
-    {                                                                            \
-      tile_##rows##_2_direct, tile_##rows##_2_copy, tile_##rows##_2_panel        \
-    }                                                                            \
+#define ENTRY(rows)                                                        \
+  {                                                                        \
+    {tile_##rows##_1_direct, tile_##rows##_1_copy, tile_##rows##_1_panel}, \
+    {                                                                      \
+      tile_##rows##_2_direct, tile_##rows##_2_copy, tile_##rows##_2_panel  \
+    }                                                                      \
   }
 
 TILES(1)

@@ -59,8 +59,7 @@ INLINE void store(const struct lm_gemm_tile *tile, __mmask16 last, int rows, int
   }
 }
 
-INLINE void run(const struct lm_gemm_tile *tile, int rows, int vectors,
-                enum lm_gemm_source source)
+INLINE void run(const struct lm_gemm_tile *tile, int rows, int vectors, enum lm_gemm_source source)
 {
   __m512 sum[ROWS][LM_GEMM_MOST_VECTORS];
   const float *a[POINTERS];
@@ -114,24 +113,24 @@ INLINE void run(const struct lm_gemm_tile *tile, int rows, int vectors,
   store(tile, last, rows, vectors, sum);
 }
 
-#define TILE(rows, vectors, source, suffix)                                               \
+#define TILE(rows, vectors, source, suffix)                                              \
   TARGET static void tile_##rows##_##vectors##_##suffix(const struct lm_gemm_tile *tile) \
-  {                                                                                       \
-    run(tile, rows, vectors, source);                                                     \
+  {                                                                                      \
+    run(tile, rows, vectors, source);                                                    \
   }
-#define TILES(rows)                           \
-  TILE(rows, 1, LM_GEMM_DIRECT, direct)       \
-  TILE(rows, 1, LM_GEMM_COPY, copy)           \
-  TILE(rows, 1, LM_GEMM_PANEL, panel)         \
-  TILE(rows, 2, LM_GEMM_DIRECT, direct)       \
-  TILE(rows, 2, LM_GEMM_COPY, copy)           \
+#define TILES(rows)                     \
+  TILE(rows, 1, LM_GEMM_DIRECT, direct) \
+  TILE(rows, 1, LM_GEMM_COPY, copy)     \
+  TILE(rows, 1, LM_GEMM_PANEL, panel)   \
+  TILE(rows, 2, LM_GEMM_DIRECT, direct) \
+  TILE(rows, 2, LM_GEMM_COPY, copy)     \
   TILE(rows, 2, LM_GEMM_PANEL, panel)
-#define ENTRY(rows)                                                              \
-  {                                                                              \
-    {tile_##rows##_1_direct, tile_##rows##_1_copy, tile_##rows##_1_panel},       \
-    {                                                                            \
-      tile_##rows##_2_direct, tile_##rows##_2_copy, tile_##rows##_2_panel        \
-    }                                                                            \
+#define ENTRY(rows)                                                        \
+  {                                                                        \
+    {tile_##rows##_1_direct, tile_##rows##_1_copy, tile_##rows##_1_panel}, \
+    {                                                                      \
+      tile_##rows##_2_direct, tile_##rows##_2_copy, tile_##rows##_2_panel  \
+    }                                                                      \
   }
 
 TILES(1)

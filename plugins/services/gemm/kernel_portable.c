@@ -49,8 +49,7 @@ INLINE void finish(const struct lm_gemm_tile *tile, int rows, int vectors,
   }
 }
 
-INLINE void run(const struct lm_gemm_tile *tile, int rows, int vectors,
-                enum lm_gemm_source source)
+INLINE void run(const struct lm_gemm_tile *tile, int rows, int vectors, enum lm_gemm_source source)
 {
   group_type sum[ROWS][LM_GEMM_MOST_VECTORS] = {0};
   const float *a = tile->a;
@@ -70,29 +69,31 @@ INLINE void run(const struct lm_gemm_tile *tile, int rows, int vectors,
     }
     a += tile->a_column;
     b += b_row;
-    panel += source == LM_GEMM_COPY ? LANES * vectors : 0;
+    if (source == LM_GEMM_COPY) {
+      panel += LANES * vectors;
+    }
   }
   finish(tile, rows, vectors, sum);
 }
 
-#define TILE(rows, vectors, source, suffix)                                        \
+#define TILE(rows, vectors, source, suffix)                                       \
   static void tile_##rows##_##vectors##_##suffix(const struct lm_gemm_tile *tile) \
-  {                                                                                \
-    run(tile, rows, vectors, source);                                              \
+  {                                                                               \
+    run(tile, rows, vectors, source);                                             \
   }
-#define TILES(rows)                           \
-  TILE(rows, 1, LM_GEMM_DIRECT, direct)       \
-  TILE(rows, 1, LM_GEMM_COPY, copy)           \
-  TILE(rows, 1, LM_GEMM_PANEL, panel)         \
-  TILE(rows, 2, LM_GEMM_DIRECT, direct)       \
-  TILE(rows, 2, LM_GEMM_COPY, copy)           \
+#define TILES(rows)                     \
+  TILE(rows, 1, LM_GEMM_DIRECT, direct) \
+  TILE(rows, 1, LM_GEMM_COPY, copy)     \
+  TILE(rows, 1, LM_GEMM_PANEL, panel)   \
+  TILE(rows, 2, LM_GEMM_DIRECT, direct) \
+  TILE(rows, 2, LM_GEMM_COPY, copy)     \
   TILE(rows, 2, LM_GEMM_PANEL, panel)
-#define ENTRY(rows)                                                              \
-  {                                                                              \
-    {tile_##rows##_1_direct, tile_##rows##_1_copy, tile_##rows##_1_panel},       \
-    {                                                                            \
-      tile_##rows##_2_direct, tile_##rows##_2_copy, tile_##rows##_2_panel        \
-    }                                                                            \
+#define ENTRY(rows)                                                        \
+  {                                                                        \
+    {tile_##rows##_1_direct, tile_##rows##_1_copy, tile_##rows##_1_panel}, \
+    {                                                                      \
+      tile_##rows##_2_direct, tile_##rows##_2_copy, tile_##rows##_2_panel  \
+    }                                                                      \
   }
 
 TILES(1)

@@ -25,14 +25,12 @@ static void run_panel(const struct lm_gemm_kernel *kernel, const struct lamina_g
   }
 }
 
-static void run_transposed(const struct lm_gemm_kernel *kernel,
-                           const struct lamina_gemm_task *task, struct lm_gemm_tile *tile,
-                           int64_t j)
+static void run_transposed(const struct lm_gemm_kernel *kernel, const struct lamina_gemm_task *task,
+                           struct lm_gemm_tile *tile)
 {
   float panel[MOST_TRANSPOSED] __attribute__((aligned(LAMINA_ALIGNMENT)));
-  lm_gemm_pack(kernel, task->b + j * task->b_column, task->b_row, task->b_column, task->k,
-               tile->columns, panel);
   tile->panel = panel;
+  lm_gemm_pack(kernel, tile, task->b_column);
   run_panel(kernel, task, tile, LM_GEMM_PANEL);
 }
 
@@ -48,7 +46,7 @@ bool lm_gemm_small(const struct lm_gemm_kernel *kernel, const struct lamina_gemm
         .a = task->a,
         .a_row = task->a_row,
         .a_column = task->a_column,
-        .b = task->b + j,
+        .b = task->b + j * task->b_column,
         .b_row = task->b_row,
         .c = task->c + j,
         .c_row = task->c_row,
@@ -60,7 +58,7 @@ bool lm_gemm_small(const struct lm_gemm_kernel *kernel, const struct lamina_gemm
     if (direct) {
       run_panel(kernel, task, &tile, LM_GEMM_DIRECT);
     } else {
-      run_transposed(kernel, task, &tile, j);
+      run_transposed(kernel, task, &tile);
     }
   }
   return true;

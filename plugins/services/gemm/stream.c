@@ -9,11 +9,11 @@
 #include <string.h>
 
 enum {
-  STEP = 8,            /* rows of B that pass at once */
-  LANES = 8,           /* of a partial sum in a dot product */
-  TOGETHER = 4,        /* dot products that share the loads of A */
-  MOST_ROWS = 2,       /* with a B that is read once */
-  MOST_DEPTH = 8,      /* with a C that is written once */
+  STEP = 8,       /* rows of B that pass at once */
+  LANES = 8,      /* of a partial sum in a dot product */
+  TOGETHER = 4,   /* dot products that share the loads of A */
+  MOST_ROWS = 2,  /* with a B that is read once */
+  MOST_DEPTH = 8, /* with a C that is written once */
   LEAST_COLUMNS = 64,
   CHUNK_COLUMNS = 256, /* 1 KiB of a row */
   CHUNK_WORK = 1 << 17
@@ -21,8 +21,7 @@ enum {
 
 #define INLINE static inline __attribute__((always_inline))
 
-typedef float lanes_type
-    __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+typedef float lanes_type __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 
 struct job {
   const struct lamina_gemm_task *task;
@@ -44,8 +43,8 @@ INLINE void add_rows(float *restrict c, const float *a, const float *restrict b,
 }
 
 /* One row of C, `n` columns from b on, over p .. p + depth - 1. */
-INLINE void add_block(const struct lamina_gemm_task *task, float *c, const float *a,
-                      const float *b, int64_t depth, int64_t n)
+INLINE void add_block(const struct lamina_gemm_task *task, float *c, const float *a, const float *b,
+                      int64_t depth, int64_t n)
 {
   float factors[STEP];
   for (int64_t q = 0; q < depth; q++) {
@@ -80,8 +79,7 @@ INLINE void stream(const struct lamina_gemm_task *task, int64_t begin, int64_t e
   for (int64_t p = 0; p < task->k; p += STEP) {
     int64_t depth = task->k - p < STEP ? task->k - p : STEP;
     for (int64_t i = begin; i < end; i++) {
-      add_block(task, task->c + i * task->c_row + j,
-                task->a + i * task->a_row + p * task->a_column,
+      add_block(task, task->c + i * task->c_row + j, task->a + i * task->a_row + p * task->a_column,
                 task->b + p * task->b_row + j, depth, n);
     }
   }
@@ -112,25 +110,28 @@ INLINE void dot_rows(const float *a, const float *b, int64_t b_row, int64_t k, i
   }
 }
 
-INLINE void dots(const struct lamina_gemm_task *task, int64_t begin, int64_t end)
+/* Columns j .. j + count - 1 of row i of C. */
+INLINE void dots_row(const struct lamina_gemm_task *task, int64_t i, int64_t j, int count)
 {
   float out[TOGETHER];
-  for (int64_t j = begin; j < end; j += TOGETHER) {
-    int64_t count = end - j < TOGETHER ? end - j : TOGETHER;
-    for (int64_t i = 0; i < task->m; i++) {
-      const float *a = task->a + i * task->a_row;
-      const float *b = task->b + j * task->b_column;
-      float *c = task->c + i * task->c_row + j;
-      if (count == TOGETHER) {
-        dot_rows(a, b, task->b_column, task->k, TOGETHER, out);
-      }
-      for (int64_t q = 0; q < count; q++) {
-        if (count < TOGETHER) {
-          dot_rows(a, b + q * task->b_column, task->b_column, task->k, 1, out + q);
-        }
-        float old = (task->flags & LAMINA_GEMM_ADD) != 0 ? c[q] : 0;
-        c[q] = old + (task->bias != NULL ? task->bias[j + q] : 0) + out[q];
-      }
+  float *c = task->c + i * task->c_row + j;
+  dot_rows(task->a + i * task->a_row, task->b + j * task->b_column, task->b_column, task->k, count,
+           out);
+  for (int q = 0; q < count; q++) {
+    float old = (task->flags & LAMINA_GEMM_ADD) != 0 ? c[q] : 0;
+    c[q] = old + (task->bias != NULL ? task->bias[j + q] : 0) + out[q];
+  }
+}
+
+INLINE void dots(const struct lamina_gemm_task *task, int64_t begin, int64_t end)
+{
+  int64_t whole = end - (end - begin) % TOGETHER;
+  for (int64_t i = 0; i < task->m; i++) {
+    for (int64_t j = begin; j < whole; j += TOGETHER) {
+      dots_row(task, i, j, TOGETHER);
+    }
+    for (int64_t j = whole; j < end; j++) {
+      dots_row(task, i, j, 1);
     }
   }
 }
@@ -148,8 +149,8 @@ AVX2 static void stream_avx2(const struct lamina_gemm_task *task, int64_t begin,
   stream(task, begin, end, j, n);
 }
 
-static void stream_any(const struct lamina_gemm_task *task, int64_t begin, int64_t end,
-                       int64_t j, int64_t n)
+static void stream_any(const struct lamina_gemm_task *task, int64_t begin, int64_t end, int64_t j,
+                       int64_t n)
 {
   stream(task, begin, end, j, n);
 }
@@ -210,13 +211,12 @@ bool lm_gemm_stream(const struct lm_gemm_kernel *kernel, struct lamina_call *cal
     return true;
   }
   if (straight && task->k <= MOST_DEPTH) {
-    *status =
-        lamina_parallel_for(call, task->m, grain(task->k * task->n, 1), rows_body, &job);
+    *status = lamina_parallel_for(call, task->m, grain(task->k * task->n, 1), rows_body, &job);
     return true;
   }
   if (task->m <= MOST_ROWS && task->b_row == 1 && task->a_column == 1 && task->k >= LANES) {
-    *status = lamina_parallel_for(call, task->n, grain(task->k * task->m, TOGETHER), dots_body,
-                                  &job);
+    *status =
+        lamina_parallel_for(call, task->n, grain(task->k * task->m, TOGETHER), dots_body, &job);
     return true;
   }
   return false;

@@ -81,9 +81,9 @@ Test(error, lack_of_memory_tells_the_size_when_known)
 
 Test(error, every_status_has_a_text_a_name_and_an_exit_code)
 {
-#define ROW(name, value, exit_code, text)                \
-  cr_assert_eq(lm_status_exit_code(name), exit_code);    \
-  cr_assert_str_eq(lm_status_text(name), text);          \
+#define ROW(name, value, exit_code, text)             \
+  cr_assert_eq(lm_status_exit_code(name), exit_code); \
+  cr_assert_str_eq(lm_status_text(name), text);       \
   cr_assert_str_eq(lm_status_name(name), #name);
   LAMINA_STATUS_LIST(ROW)
 #undef ROW

@@ -63,8 +63,8 @@ static struct record *record_of(struct lm_pool *pool, int64_t n, int64_t grain)
 
 Test(pool, every_index_is_visited_once_in_chunks_of_the_grain)
 {
-  static const int64_t loops[][2] = {{1, 1},  {2, 1},    {7, 3},       {1000, 1},
-                                     {64, 8}, {65, 8},   {MOST, 17},   {MOST, MOST},
+  static const int64_t loops[][2] = {{1, 1},   {2, 1},    {7, 3},      {1000, 1},
+                                     {64, 8},  {65, 8},   {MOST, 17},  {MOST, MOST},
                                      {10, 99}, {MOST, 1}, {MOST, 1024}};
   for (int t = 0; t < COUNTS; t++) {
     struct lm_pool *pool = pool_of(thread_counts[t]);
@@ -300,7 +300,8 @@ static const struct {
     {"3:cpuacct,cpu:/x\n",
      {"cpu,cpuacct/cpu.cfs_quota_us", "250000\n", "cpu,cpuacct/cpu.cfs_period_us", "100000\n"},
      3},
-    {"3:cpu:/x\n", {"cpu/x/cpu.cfs_quota_us", "-1\n", "cpu/x/cpu.cfs_period_us", "100000\n"},
+    {"3:cpu:/x\n",
+     {"cpu/x/cpu.cfs_quota_us", "-1\n", "cpu/x/cpu.cfs_period_us", "100000\n"},
      UINT32_MAX},
     {"3:cpuset:/x\n", {"cpu/x/cpu.max", "100000 100000\n"}, UINT32_MAX},
     {"nonsense\n", {"cpu.max", "nonsense\n"}, UINT32_MAX},

@@ -75,8 +75,8 @@ Test(rng, the_counter_carries_into_its_second_word)
 Test(rng, streams_differ_by_seed_name_step_and_purpose)
 {
   const struct lm_stream streams[] = {
-      lm_stream_make(0, "a"), lm_stream_make(UINT64_MAX, "a"),   lm_stream_make(0, "b"),
-      lm_stream_make(0, ""),  lm_stream_make(1ull << 32, "a"),   lm_stream_make(1, "a"),
+      lm_stream_make(0, "a"),  lm_stream_make(UINT64_MAX, "a"),   lm_stream_make(0, "b"),
+      lm_stream_make(0, ""),   lm_stream_make(1ull << 32, "a"),   lm_stream_make(1, "a"),
       lm_stream_make(0, "ab"), lm_stream_make(0, "node/dropout"),
   };
   enum { STREAMS = sizeof streams / sizeof streams[0], PLACES = 4, COUNT = STREAMS * PLACES };
@@ -86,8 +86,8 @@ Test(rng, streams_differ_by_seed_name_step_and_purpose)
   } places[PLACES] = {{0, 0}, {1, 0}, {0, 1}, {1ull << 32, 0}};
   uint32_t words[COUNT][4];
   for (int i = 0; i < COUNT; i++) {
-    lm_stream_fill(&streams[i / PLACES], places[i % PLACES].step, places[i % PLACES].purpose, 0,
-                   4, words[i]);
+    lm_stream_fill(&streams[i / PLACES], places[i % PLACES].step, places[i % PLACES].purpose, 0, 4,
+                   words[i]);
     for (int j = 0; j < i; j++) {
       cr_assert(memcmp(words[i], words[j], sizeof words[i]) != 0, "%d equals %d", i, j);
     }

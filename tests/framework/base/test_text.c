@@ -113,9 +113,9 @@ Test(text, byte_counts_read_well)
   static const struct {
     uint64_t bytes;
     const char *text;
-  } rows[] = {{0, "0 B"},           {512, "512 B"},         {1023, "1023 B"},
-              {1024, "1.0 KiB"},    {3482, "3.4 KiB"},      {1258291, "1.2 MiB"},
-              {1ull << 30, "1.0 GiB"}, {1ull << 50, "1024.0 TiB"}};
+  } rows[] = {
+      {0, "0 B"},        {512, "512 B"},       {1023, "1023 B"},        {1024, "1.0 KiB"},
+      {3482, "3.4 KiB"}, {1258291, "1.2 MiB"}, {1ull << 30, "1.0 GiB"}, {1ull << 50, "1024.0 TiB"}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     char out[32];
     lm_format_bytes(out, sizeof out, rows[i].bytes);
