@@ -20,9 +20,15 @@ static enum lamina_status build_dataset(struct lm_experiment *experiment,
   const struct lm_plugin *plugin;
   spec.kind = LAMINA_KIND_DATASET;
   spec.role = role;
-  LM_TRY(lm_registry_find(experiment->host.registry, spec.kind, spec.name, &plugin, error));
-  return lm_build_tell_source(
-      experiment, lm_dataset_create(&experiment->host, &spec, role, out, error), error);
+  /* A plugin that is missing is no file of the data, so it is looked for first. */
+  enum lamina_status status =
+      lm_registry_find(experiment->host.registry, spec.kind, spec.name, &plugin, error);
+  if (status != LAMINA_OK) {
+    lm_error_prefix_at(error, &spec.where);
+    return status;
+  }
+  status = lm_dataset_create(&experiment->host, &spec, role, out, error);
+  return lm_build_tell_source(experiment, status, error);
 }
 
 enum lamina_status lm_build_tell_source(const struct lm_experiment *experiment,

@@ -32,14 +32,11 @@ struct lm_cli {
   struct lm_pool *pool;
 };
 
-/** A command: runs and says how it went. */
-typedef enum lamina_status (*lm_command_fn)(struct lm_cli *cli, struct lm_error *error);
-
 /** Takes the command line apart. LAMINA_E_USAGE with a sentence. */
 enum lamina_status lm_cli_parse(int argc, char **argv, struct lm_cli *cli,
                                 struct lm_error *error) LM_MUST_CHECK;
 
-/* Commands. */
+/* Commands: each runs and says how it went. */
 enum lamina_status lm_command_train(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_check(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_summary(struct lm_cli *cli, struct lm_error *error);
@@ -66,8 +63,7 @@ enum lamina_status lm_cli_experiment(struct lm_cli *cli, struct lm_experiment **
 
 /** Builds from a configuration, which is taken over; watches for plugins that hang. */
 enum lamina_status lm_cli_build(struct lm_cli *cli, struct lm_config *config, bool predict_only,
-                                struct lm_experiment **out,
-                                struct lm_error *error) LM_MUST_CHECK;
+                                struct lm_experiment **out, struct lm_error *error) LM_MUST_CHECK;
 
 /** Prints a text and releases it. */
 enum lamina_status lm_cli_print(struct lm_text *text, struct lm_error *error) LM_MUST_CHECK;
@@ -81,6 +77,9 @@ void lm_cli_log(void *arg, int32_t level, const char *sentence);
 
 /** Takes the progress line off the terminal, if one stands there. */
 void lm_cli_clear_line(struct lm_cli *cli);
+
+/** Numbers in all weights of a model, shared ones once; or in those that are trained. */
+int64_t lm_cli_parameters(const struct lm_graph *graph, bool trained);
 
 /* Texts of `lamina summary` and `lamina plan`. */
 void lm_cli_summary_text(const struct lm_experiment *experiment, struct lm_text *out);

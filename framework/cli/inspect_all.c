@@ -63,8 +63,8 @@ __attribute__((noreturn)) static void run_child(struct lm_registry *registry, co
   char text[REPORT_MAX];
   prepare_child();
   enum lamina_status status = lm_registry_open_file(registry, path, &plugin, &error);
-  int length = snprintf(text, sizeof text, "%c%s", status == LAMINA_OK ? LOADED : REFUSED,
-                        error.text);
+  int length =
+      snprintf(text, sizeof text, "%c%s", status == LAMINA_OK ? LOADED : REFUSED, error.text);
   _exit(write(report, text, (size_t)length) == length ? 0 : 1);
 }
 
@@ -170,8 +170,7 @@ static void visit(void *arg, const struct lm_listing *listing)
 }
 
 enum lamina_status lm_cli_inspect_all(struct lm_registry *registry, uint32_t limit_ms,
-                                      struct lm_text *out, size_t *faulty,
-                                      struct lm_error *error)
+                                      struct lm_text *out, size_t *faulty, struct lm_error *error)
 {
   struct tour tour = {.registry = registry, .limit_ms = limit_ms, .out = out, .error = error};
   enum lamina_status status = lm_registry_list(registry, LAMINA_KIND_NONE, visit, &tour, error);

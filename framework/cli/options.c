@@ -63,8 +63,8 @@ enum lamina_status lm_cli_number(const char *name, const char *text, long long l
   errno = 0;
   *out = strtoll(text, &end, 10);
   if (end == text || *end != '\0' || errno != 0 || *out < least || *out > most) {
-    return lm_fail(error, LAMINA_E_USAGE, "%s is '%s', expected an integer from %lld to %lld",
-                   name, text, least, most);
+    return lm_fail(error, LAMINA_E_USAGE, "%s is '%s', expected an integer from %lld to %lld", name,
+                   text, least, most);
   }
   return LAMINA_OK;
 }
@@ -92,8 +92,7 @@ static enum lamina_status take_value(struct lm_cli *cli, const struct option *op
   }
 }
 
-static enum lamina_status refuse_option(const char *argument, size_t length,
-                                        struct lm_error *error)
+static enum lamina_status refuse_option(const char *argument, size_t length, struct lm_error *error)
 {
   char name[64];
   (void)snprintf(name, sizeof name, "%.*s", (int)(length > 63 ? 63 : length), argument);
@@ -128,8 +127,7 @@ static enum lamina_status take_option(int argc, char **argv, int *at, struct lm_
   return take_value(cli, option, equals != NULL ? equals + 1 : argv[++*at], error);
 }
 
-enum lamina_status lm_cli_parse(int argc, char **argv, struct lm_cli *cli,
-                                struct lm_error *error)
+enum lamina_status lm_cli_parse(int argc, char **argv, struct lm_cli *cli, struct lm_error *error)
 {
   bool only_arguments = false;
   for (int i = 1; i < argc; i++) {

@@ -136,8 +136,8 @@ enum lamina_status lm_cli_want_args(const struct lm_cli *cli, size_t least, size
     return lm_fail(error, LAMINA_E_USAGE, "lamina %s needs %s", cli->command, what);
   }
   if (cli->n_args > most) {
-    return lm_fail(error, LAMINA_E_USAGE, "lamina %s: '%s' is one argument too many",
-                   cli->command, cli->args[most]);
+    return lm_fail(error, LAMINA_E_USAGE, "lamina %s: '%s' is one argument too many", cli->command,
+                   cli->args[most]);
   }
   return LAMINA_OK;
 }

@@ -32,8 +32,8 @@ static void print_result(const struct lm_train_result *result, const char *run_d
 {
   struct lm_text text = {0};
   if (result->last.epoch > 0) {
-    const struct lm_scores *scores = result->last.has_eval ? &result->last.eval
-                                                           : &result->last.train;
+    const struct lm_scores *scores =
+        result->last.has_eval ? &result->last.eval : &result->last.train;
     lm_display_scores(&text, &result->last, scores);
     (void)printf("%s%s, ", result->last.has_eval ? "eval " : "", lm_text_get(&text));
   }
@@ -89,9 +89,10 @@ enum lamina_status lm_command_check(struct lm_cli *cli, struct lm_error *error)
     status = lm_session_create(experiment, LM_TO_TRAIN, &session, error);
   }
   if (status == LAMINA_OK) {
-    (void)printf("%s: good: %u nodes, %zu trained parameters, %lld training samples, "
+    (void)printf("%s: good: %u nodes, %lld trained parameters, %lld training samples, "
                  "%lld for evaluation\n",
-                 cli->args[0], experiment->graph->n_nodes, session->store.trained,
+                 cli->args[0], experiment->graph->n_nodes,
+                 (long long)lm_cli_parameters(experiment->graph, true),
                  (long long)session->train.count, (long long)session->test.count);
   }
   lm_session_free(session);
