@@ -232,6 +232,20 @@ static enum lamina_status count_steps(struct lm_training *training, struct lm_er
   return LAMINA_OK;
 }
 
+static void describe_nodes(const struct lm_graph *graph, bool metrics, struct lm_text *out)
+{
+  const char *comma = "";
+  for (uint32_t i = 0; i < graph->n_nodes; i++) {
+    const struct lm_node *node = graph->nodes[i];
+    const struct lamina_plugin *info = &node->instance->plugin->info;
+    if ((node->kind == LM_NODE_METRIC) == metrics) {
+      lm_text_addf(out, "%s\n    \"%s\": \"%s_%s %s\"", comma, node->name,
+                   lm_kind_name(info->kind), info->name, info->version);
+      comma = ",";
+    }
+  }
+}
+
 static void describe_run(const struct lm_training *training, struct lm_text *out)
 {
   const struct lm_experiment *experiment = training->experiment;
@@ -252,12 +266,9 @@ static void describe_run(const struct lm_training *training, struct lm_text *out
     }
   }
   lm_text_add(out, "],\n  \"nodes\": {");
-  for (uint32_t i = 0; i < experiment->graph->n_nodes; i++) {
-    const struct lamina_plugin *info = &experiment->graph->nodes[i]->instance->plugin->info;
-    lm_text_addf(out, "%s\n    \"%s\": \"%s_%s %s\"", i == 0 ? "" : ",",
-                 experiment->graph->nodes[i]->name, lm_kind_name(info->kind), info->name,
-                 info->version);
-  }
+  describe_nodes(experiment->graph, false, out);
+  lm_text_add(out, "\n  },\n  \"metrics\": {");
+  describe_nodes(experiment->graph, true, out);
   lm_text_add(out, "\n  }\n}\n");
 }
 
