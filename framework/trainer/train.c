@@ -320,11 +320,12 @@ static enum lamina_status prepare(struct lm_training *training, struct lm_error 
     return lm_fail_memory(error, count * sizeof *training->order);
   }
   LM_TRY(lm_run_folder_open(&training->run, options->run_dir, options->resume, error));
-  LM_TRY(write_description(training, error));
   if (!options->resume) {
+    LM_TRY(write_description(training, error));
     return lm_session_fit(training->session, error);
   }
-  LM_TRY(lm_training_restore(training, error));
+  LM_TRY(lm_training_restore(training, error)); /* what is refused changes nothing */
+  LM_TRY(write_description(training, error));
   const struct lm_early_stopping_settings *early = &training->experiment->early_stopping;
   training->progress.finished =
       is_last_step(training) ||
