@@ -223,12 +223,12 @@ Test(resume, refuses_a_checkpoint_of_another_experiment)
        "tensor 'dense/weight' is [2, 8] float32, but the experiment has [2, 9] float32"},
       {SMALL_DATA SMALL_MODEL "optimizer: {sgd: {rate: 0.1, momentum: 0.9}}\n",
        "no tensor 'optimizer/"},
-      {SMALL_DATA SMALL_MODEL "optimizer: {sgd: {rate: 0.1}}\n", "tensor 'optimizer/"},
+      {SMALL_DATA SMALL_MODEL "optimizer: {sgd: {rate: 0.1}}\n", "the tensor 'optimizer/"},
       {SMALL_DATA "model:\n- {dense: {units: 8}}\n- relu\n- {dense: {units: 2}}\n"
                   "loss: cross_entropy\n" SMALL_REST,
-       "tensor 'probe/count'"},
+       "the tensor 'probe/count'"},
       {"data: {train: {moons: {samples: 40}}, holdout: 0.25}\n" SMALL_MODEL SMALL_REST,
-       "tensor 'transform0/"},
+       "the tensor 'transform0/"},
       {SMALL_DATA "model:\n- {dense: {units: 8}, name: other}\n- relu\n- {dropout: {rate: 0.3}}\n"
                   "- {probe: {state: true}}\n- {dense: {units: 2}}\nloss: cross_entropy\n" SMALL_REST,
        "no tensor 'other/weight'"},
