@@ -21,6 +21,12 @@ static bool is_last_step(const struct lm_training *training)
   return training->progress.step >= training->total_steps;
 }
 
+/* All steps are done, and the end of the last epoch too: it sets the batch back to 0. */
+static bool is_over(const struct lm_training *training)
+{
+  return is_last_step(training) && training->progress.batch == 0;
+}
+
 static void tell_step(struct lm_training *training)
 {
   const struct lm_train_observer *observer = &training->options->observer;
@@ -48,7 +54,7 @@ static enum lamina_status report_epoch(struct lm_training *training,
   double updates = progress->batch == 0 ? 1.0 : (double)progress->batch;
   *report = (struct lm_epoch_report){.epoch = progress->epoch + 1,
                                      .step = progress->step,
-                                     .rate = training->rate,
+                                     .rate = progress->rate,
                                      .samples_per_s = lm_rate_meter_value(&training->epoch_meter),
                                      .experiment = training->experiment};
   lm_session_read_metrics(training->session, &report->train);
@@ -328,7 +334,7 @@ static enum lamina_status prepare(struct lm_training *training, struct lm_error 
   LM_TRY(write_description(training, error));
   const struct lm_early_stopping_settings *early = &training->experiment->early_stopping;
   training->progress.finished =
-      is_last_step(training) ||
+      is_over(training) ||
       (early->enabled != 0 && training->progress.bad_epochs >= early->patience);
   return lm_run_folder_cut(&training->run, training->progress.epoch, error);
 }
@@ -341,7 +347,7 @@ enum lamina_status lm_train(struct lm_experiment *experiment,
                                  .run = {.lock = -1}};
   *result = (struct lm_train_result){0};
   enum lamina_status status = prepare(&training, error);
-  while (status == LAMINA_OK && training.progress.finished == 0 && !is_last_step(&training)) {
+  while (status == LAMINA_OK && training.progress.finished == 0 && !is_over(&training)) {
     status = run_epoch(&training, result, error);
   }
   if (status == LAMINA_OK) {
