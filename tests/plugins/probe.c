@@ -94,8 +94,8 @@ static int32_t forward(void *self, struct lamina_call *call)
   if (probe->state && (probe->mode & LAMINA_MODE_TRAIN) != 0) {
     *(float *)lamina_get(call, LAMINA_STATE, 0)->data += 1.0f;
   }
-  bool wrong = probe->fault == PROBE_NAN ? probe->forwards >= probe->at
-                                         : probe->forwards == probe->at;
+  bool wrong =
+      probe->fault == PROBE_NAN ? probe->forwards >= probe->at : probe->forwards == probe->at;
   return wrong ? go_wrong(probe, call, y->data) : LAMINA_OK;
 }
 

@@ -67,7 +67,9 @@ Test(builder, checks_the_train_section)
       {DATA MODEL LOSS SGD "train: {shuffle: on}\n",
        LAMINA_E_INVALID,
        {"net.yaml:5:18: ", "shuffle"}},
-      {DATA MODEL LOSS SGD "train: [1]\n", LAMINA_E_INVALID, {"net.yaml:5:8: ", "'train' is a list"}},
+      {DATA MODEL LOSS SGD "train: [1]\n",
+       LAMINA_E_INVALID,
+       {"net.yaml:5:8: ", "'train' is a list"}},
       {DATA MODEL LOSS SGD "train: {checkpoint: 3}\n",
        LAMINA_E_INVALID,
        {"net.yaml:5:21: ", "'checkpoint'", "a map"}},
@@ -92,8 +94,7 @@ Test(builder, fills_in_what_the_train_section_leaves_out)
   cr_expect(net.experiment->checkpoint.every_epochs == 1 && net.experiment->checkpoint.keep == 1);
   cr_expect_eq(net.experiment->early_stopping.enabled, 0);
   ls_net_release(&net);
-  cr_assert_eq(ls_net_build(&net,
-                            DATA MODEL LOSS SGD "train: {steps: 7, early_stopping: {}}\n", 1),
+  cr_assert_eq(ls_net_build(&net, DATA MODEL LOSS SGD "train: {steps: 7, early_stopping: {}}\n", 1),
                LAMINA_OK, "%s", net.error.text);
   cr_expect_eq(net.experiment->train.epochs, 1000000000);
   cr_expect_eq(net.experiment->early_stopping.enabled, 1);
@@ -167,9 +168,9 @@ Test(builder, holds_out_the_fraction_that_is_asked_for)
   } rows[] = {{10, 0.2, 2}, {10, 0.25, 3}, {2, 0.01, 1}, {2, 0.99, 1}, {100, 0.5, 50}};
   for (size_t i = 0; i < COUNT_OF(rows); i++) {
     struct ls_net net = {0};
-    char *yaml = lm_format("data: {train: {two_fields: {samples: %d, width: 4}}, holdout: %g}\n"
-                           MODEL LOSS SGD,
-                           rows[i].samples, rows[i].fraction);
+    char *yaml = lm_format(
+        "data: {train: {two_fields: {samples: %d, width: 4}}, holdout: %g}\n" MODEL LOSS SGD,
+        rows[i].samples, rows[i].fraction);
     ls_net_open(&net, yaml, 1);
     cr_expect_eq(net.session->test.count, rows[i].held);
     cr_expect_eq(net.session->train.count, rows[i].samples - rows[i].held);
@@ -233,10 +234,9 @@ Test(builder, refuses_initializers_that_cannot_be)
 Test(builder, names_metrics_apart_from_losses)
 {
   struct ls_net net = {0};
-  cr_assert_eq(ls_net_build(&net, DATA MODEL "loss: mse\nmetrics: [mse, {mse: {}, name: again}]\n"
-                                             SGD,
-                            1),
-               LAMINA_OK, "%s", net.error.text);
+  cr_assert_eq(
+      ls_net_build(&net, DATA MODEL "loss: mse\nmetrics: [mse, {mse: {}, name: again}]\n" SGD, 1),
+      LAMINA_OK, "%s", net.error.text);
   const struct lm_graph *graph = net.experiment->graph;
   cr_expect_str_eq(graph->nodes[net.experiment->losses[0]]->name, "mse");
   cr_expect_str_eq(graph->nodes[net.experiment->metrics[0]]->name, "mse");
@@ -297,8 +297,7 @@ Test(builder, survives_each_allocation_that_fails)
     lm_alloc_fail_after(-1, false);
     cr_expect(status == LAMINA_OK || status == LAMINA_E_NOMEM, "allocation %lld: %s: %s",
               (long long)n, lm_status_name(status), net.error.text);
-    cr_expect(status == LAMINA_OK || net.error.text[0] != '\0', "allocation %lld",
-              (long long)n);
+    cr_expect(status == LAMINA_OK || net.error.text[0] != '\0', "allocation %lld", (long long)n);
     lm_session_free(net.session);
     lm_experiment_free(net.experiment);
     net.session = NULL;

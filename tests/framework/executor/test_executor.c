@@ -139,8 +139,7 @@ static void expect_failure(const char *fault, enum lamina_status status, const c
   cr_expect(strstr(net.error.text, "net.yaml:4:4: node 'bad' (layer 'probe' 1.0.0)") != NULL, "%s",
             net.error.text);
   for (size_t i = 0; parts[i] != NULL; i++) {
-    cr_expect(strstr(net.error.text, parts[i]) != NULL, "no '%s' in: %s", parts[i],
-              net.error.text);
+    cr_expect(strstr(net.error.text, parts[i]) != NULL, "no '%s' in: %s", parts[i], net.error.text);
   }
   /* The failure is forgotten: the same program runs again. */
   if (strcmp(fault, "undeclared") != 0) {
@@ -205,8 +204,7 @@ Test(executor, finds_data_and_weights_that_are_not_finite)
   ls_net_open(&net, DATA "model:\n- {dense: {units: 4}}\n" REST, 1);
   struct lm_program *program = ls_net_program(&net, 8, true, false);
   ls_net_feed(&net, program);
-  cr_expect_eq(lm_program_find_nonfinite(program, 0, &net.error), LAMINA_OK, "%s",
-               net.error.text);
+  cr_expect_eq(lm_program_find_nonfinite(program, 0, &net.error), LAMINA_OK, "%s", net.error.text);
   ls_weights(&net, "dense/weight")[3] = INFINITY;
   cr_expect_eq(lm_program_find_nonfinite(program, 0, &net.error), LAMINA_E_NONFINITE);
   cr_expect(strstr(net.error.text, "node 'dense'") != NULL &&
@@ -226,8 +224,9 @@ Test(executor, binds_all_programs_again_when_the_arena_grows)
 {
   static const int64_t batches[] = {3, 16, 1, 8, 2, 16, 3};
   struct ls_net net = {0};
-  ls_net_open(&net, DATA "model:\n- {dense: {units: 33}}\n- tanh\n- {dense: {units: 4}}\n"
-                         "loss: mse\nmetrics: [mse]\noptimizer: sgd\ntrain: {batch: 16}\n",
+  ls_net_open(&net,
+              DATA "model:\n- {dense: {units: 33}}\n- tanh\n- {dense: {units: 4}}\n"
+                   "loss: mse\nmetrics: [mse]\noptimizer: sgd\ntrain: {batch: 16}\n",
               2);
   for (size_t i = 0; i < COUNT_OF(batches); i++) {
     for (int train = 0; train < 2; train++) {
@@ -245,22 +244,21 @@ Test(executor, binds_all_programs_again_when_the_arena_grows)
   const char *data = small->views[0].out[0].data;
   size_t bytes = lm_executor_arena_bytes(net.session->executor);
   cr_expect_eq(bytes, ls_net_program(&net, 16, true, false)->plan->arena_bytes);
-  cr_expect_eq(data, (char *)ls_net_program(&net, 16, true, false)->views[0].out[0].data +
-                         small->plan->buffers[small->plan->nodes[0].out[0]].offset -
-                         ls_net_program(&net, 16, true, false)
-                             ->plan
-                             ->buffers[ls_net_program(&net, 16, true, false)
-                                           ->plan->nodes[0]
-                                           .out[0]]
-                             .offset);
+  cr_expect_eq(data,
+               (char *)ls_net_program(&net, 16, true, false)->views[0].out[0].data +
+                   small->plan->buffers[small->plan->nodes[0].out[0]].offset -
+                   ls_net_program(&net, 16, true, false)
+                       ->plan->buffers[ls_net_program(&net, 16, true, false)->plan->nodes[0].out[0]]
+                       .offset);
   ls_net_release(&net);
 }
 
 Test(executor, runs_a_batch_without_samples)
 {
   struct ls_net net = {0};
-  ls_net_open(&net, DATA "model:\n- {dense: {units: 5}}\n- tanh\n- {dense: {units: 4}}\n"
-                         "loss: mse\nmetrics: [mse]\noptimizer: sgd\ntrain: {batch: 16}\n",
+  ls_net_open(&net,
+              DATA "model:\n- {dense: {units: 5}}\n- tanh\n- {dense: {units: 4}}\n"
+                   "loss: mse\nmetrics: [mse]\noptimizer: sgd\ntrain: {batch: 16}\n",
               2);
   struct lm_program *program = ls_net_program(&net, 0, true, false);
   ls_net_feed(&net, program);

@@ -73,7 +73,8 @@ Test(update, adds_penalties_to_the_gradient_and_reports_them_apart)
   ls_net_open(&both,
               DATA "model:\n- {dense: {units: 4}}\nloss: mse\noptimizer: {sgd: {rate: 1e-30}}\n"
                    "train: {batch: 8}\n"
-                   "regularizers:\n- {l2: {lambda: 0.3}}\n- {l1: {lambda: 0.2}, weights: '*/bias'}\n",
+                   "regularizers:\n- {l2: {lambda: 0.3}}\n"
+                   "- {l1: {lambda: 0.2}, weights: '*/bias'}\n",
               1);
   ls_weights(&both, "dense/bias")[0] = 0.5f;
   ls_weights(&both, "dense/bias")[1] = -0.25f;
@@ -90,8 +91,7 @@ Test(update, adds_penalties_to_the_gradient_and_reports_them_apart)
   static const double signs[4] = {1.0, -1.0, 0.0, 0.0};
   for (int i = 0; i < 4; i++) {
     cr_expect_float_eq((double)ls_gradients(&both, "dense/bias")[i],
-                       (double)ls_gradients(&plain, "dense/bias")[i] + 0.2 * signs[i],
-                       4 * EPSILON);
+                       (double)ls_gradients(&plain, "dense/bias")[i] + 0.2 * signs[i], 4 * EPSILON);
   }
   cr_expect_eq(without.penalty, 0.0);
   cr_expect_float_eq(with.penalty, 0.15 * squares + 0.2 * 0.75, 32 * EPSILON);

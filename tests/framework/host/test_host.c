@@ -36,10 +36,14 @@ Test(host, says_which_service_there_is_not)
     const char *id;
     const char *part;
   } rows[] = {
-      {"lamina.nothing/1", "'nothing'"},   {"lamina.gemm/9", "does not offer"},
-      {"gemm", "looks like"},              {"lamina.gemm", "looks like"},
-      {"lamina./1", "looks like"},         {"", "looks like"},
-      {"lamina.../1", "looks like"},       {"org.example.Upper/1", "Upper"},
+      {"lamina.nothing/1", "'nothing'"},
+      {"lamina.gemm/9", "does not offer"},
+      {"gemm", "looks like"},
+      {"lamina.gemm", "looks like"},
+      {"lamina./1", "looks like"},
+      {"", "looks like"},
+      {"lamina.../1", "looks like"},
+      {"org.example.Upper/1", "Upper"},
       {"lamina.a_very_long_name_of_a_service_that_is_longer_than_any_plugin_may_be_named/1",
        "looks like"},
   };
@@ -50,8 +54,7 @@ Test(host, says_which_service_there_is_not)
     enum lamina_status status =
         lm_service_find(&net.experiment->host, rows[i].id, &service, &net.error);
     cr_expect_neq(status, LAMINA_OK, "%s", rows[i].id);
-    cr_expect(strstr(net.error.text, rows[i].part) != NULL, "%s: %s", rows[i].id,
-              net.error.text);
+    cr_expect(strstr(net.error.text, rows[i].part) != NULL, "%s: %s", rows[i].id, net.error.text);
   }
   ls_net_release(&net);
 }

@@ -14,12 +14,14 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A net with everything that could make two runs differ: 20 steps in 4 epochs. */
-#define SMALL_DATA "data: {train: {moons: {samples: 40}}, holdout: 0.25, transforms: [standardize]}\n"
-#define SMALL_MODEL                                                                      \
+#define SMALL_DATA                                         \
+  "data: {train: {moons: {samples: 40}}, holdout: 0.25,\n" \
+  "  transforms: [standardize]}\n"
+#define SMALL_MODEL                                                                             \
   "model:\n- {dense: {units: 8}}\n- relu\n- {dropout: {rate: 0.3}}\n- {probe: {state: true}}\n" \
   "- {dense: {units: 2}}\nloss: cross_entropy\nmetrics: [accuracy]\n"
-#define SMALL_REST                                                      \
-  "optimizer: {adam: {rate: 0.01}}\nschedule: cosine\n"                 \
+#define SMALL_REST                                      \
+  "optimizer: {adam: {rate: 0.01}}\nschedule: cosine\n" \
   "regularizers: [{l2: {lambda: 1e-3}}]\n"
 #define SMALL SMALL_DATA SMALL_MODEL SMALL_REST "train: {epochs: 4, batch: 6, seed: 3, clip: 1}\n"
 

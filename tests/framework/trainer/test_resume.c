@@ -54,8 +54,7 @@ Test(resume, gives_the_same_bits_at_every_step)
 
 Test(resume, gives_the_same_bits_with_early_stopping)
 {
-  static const char yaml[] =
-      SMALL_DATA SMALL_MODEL SMALL_REST
+  static const char yaml[] = SMALL_DATA SMALL_MODEL SMALL_REST
       "train: {epochs: 8, batch: 6, early_stopping: {patience: 2, min_delta: 0.01}}\n";
   char *folder = ls_folder_make();
   struct lm_error error = {0};
@@ -95,8 +94,7 @@ struct snapshot {
 
 static void take_snapshot(void *arg, const struct lm_epoch_report *report)
 {
-  static const char *const names[] = {"checkpoint.safetensors", "metrics.jsonl",
-                                      "experiment.yaml"};
+  static const char *const names[] = {"checkpoint.safetensors", "metrics.jsonl", "experiment.yaml"};
   const struct snapshot *snapshot = arg;
   for (size_t i = 0; i < COUNT_OF(names) && report->epoch == snapshot->epoch; i++) {
     size_t size = 0;
@@ -219,7 +217,8 @@ Test(resume, refuses_a_checkpoint_of_another_experiment)
     const char *yaml, *part;
   } rows[] = {
       {SMALL_DATA "model:\n- {dense: {units: 9}}\n- relu\n- {dropout: {rate: 0.3}}\n"
-                  "- {probe: {state: true}}\n- {dense: {units: 2}}\nloss: cross_entropy\n" SMALL_REST,
+                  "- {probe: {state: true}}\n- {dense: {units: 2}}\n"
+                  "loss: cross_entropy\n" SMALL_REST,
        "tensor 'dense/weight' is [2, 8] float32, but the experiment has [2, 9] float32"},
       {SMALL_DATA SMALL_MODEL "optimizer: {sgd: {rate: 0.1, momentum: 0.9}}\n",
        "no tensor 'optimizer/"},
@@ -230,7 +229,8 @@ Test(resume, refuses_a_checkpoint_of_another_experiment)
       {"data: {train: {moons: {samples: 40}}, holdout: 0.25}\n" SMALL_MODEL SMALL_REST,
        "the tensor 'transform0/"},
       {SMALL_DATA "model:\n- {dense: {units: 8}, name: other}\n- relu\n- {dropout: {rate: 0.3}}\n"
-                  "- {probe: {state: true}}\n- {dense: {units: 2}}\nloss: cross_entropy\n" SMALL_REST,
+                  "- {probe: {state: true}}\n- {dense: {units: 2}}\n"
+                  "loss: cross_entropy\n" SMALL_REST,
        "no tensor 'other/weight'"},
   };
   char *folder = ls_folder_make();

@@ -26,8 +26,9 @@ Test(training, writes_the_same_model_twice_and_at_any_number_of_threads)
   cr_expect_str_eq(one, two);
   lm_free(one);
   lm_free(two);
-  (void)train_in(folder, "seed", SMALL_DATA SMALL_MODEL SMALL_REST
-                 "train: {epochs: 4, batch: 6, seed: 4, clip: 1}\n", 1);
+  (void)train_in(
+      folder, "seed",
+      SMALL_DATA SMALL_MODEL SMALL_REST "train: {epochs: 4, batch: 6, seed: 4, clip: 1}\n", 1);
   cr_expect_not(same_file(folder, "a/model.safetensors", "seed/model.safetensors"));
   ls_folder_remove(folder);
 }
@@ -113,10 +114,9 @@ Test(training, ends_after_the_steps_that_are_allowed)
 
 Test(training, writes_a_line_of_metrics_for_each_epoch)
 {
-  static const char *const keys[] = {"\"step\": ",      "\"train\": {\"loss\": ",
-                                     "\"data_loss\": ", "\"penalty\": ",
-                                     "\"accuracy\": ",  "\"eval\": {\"loss\": ",
-                                     "\"rate\": "};
+  static const char *const keys[] = {
+      "\"step\": ",     "\"train\": {\"loss\": ", "\"data_loss\": ", "\"penalty\": ",
+      "\"accuracy\": ", "\"eval\": {\"loss\": ",  "\"rate\": "};
   char *folder = ls_folder_make();
   (void)train_in(folder, "run", SMALL, 1);
   char *text = metrics_of(folder, "run");
@@ -166,16 +166,15 @@ Test(training, keeps_as_many_checkpoints_as_it_should)
 
 Test(training, keeps_the_best_model_when_it_stops_early)
 {
-  static const char yaml[] =
-      SMALL_DATA "model: [{dense: {units: 2}}]\nloss: cross_entropy\nmetrics: [accuracy]\n"
+  static const char yaml[] = SMALL_DATA
+      "model: [{dense: {units: 2}}]\nloss: cross_entropy\nmetrics: [accuracy]\n"
       "optimizer: {sgd: {rate: 30}}\n"
       "train: {epochs: 50, batch: 6, early_stopping: {monitor: accuracy, patience: 3}}\n";
   char *folder = ls_folder_make();
   struct lm_train_result result = train_in(folder, "run", yaml, 1);
   cr_expect_geq(result.best_epoch, 1);
   cr_expect(result.last.epoch == 50 || result.last.epoch == result.best_epoch + 3,
-            "best in %lld, last %lld", (long long)result.best_epoch,
-            (long long)result.last.epoch);
+            "best in %lld, last %lld", (long long)result.best_epoch, (long long)result.last.epoch);
   cr_expect(same_file(folder, "run/model.safetensors", "run/best.safetensors"));
   ls_folder_remove(folder);
 }
@@ -214,17 +213,18 @@ Test(training, refuses_what_cannot_be_trained)
 {
   char *folder = ls_folder_make();
   char *dir = in_folder(folder, "run");
-  expect_training_refused(dir, SMALL_DATA SMALL_MODEL SMALL_REST
-                          "train: {batch: 31, drop_last: true}\n",
+  expect_training_refused(dir,
+                          SMALL_DATA SMALL_MODEL SMALL_REST "train: {batch: 31, drop_last: true}\n",
                           LAMINA_E_INVALID, "30 records to train with, fewer than a batch of 31");
-  expect_training_refused(dir, SMALL_DATA SMALL_MODEL SMALL_REST
-                          "train: {early_stopping: {monitor: acuracy}}\n",
-                          LAMINA_E_INVALID, "'acuracy'");
-  expect_training_refused(dir, "data: {train: moons}\n" SMALL_MODEL SMALL_REST
-                          "train: {early_stopping: {}}\n",
-                          LAMINA_E_INVALID, "needs evaluation data");
-  expect_training_refused(dir, SMALL_DATA "model: [{dense: {units: 2}}, {probe: {fault: error, "
-                          "at: 3}}]\nloss: cross_entropy\noptimizer: sgd\n",
+  expect_training_refused(
+      dir, SMALL_DATA SMALL_MODEL SMALL_REST "train: {early_stopping: {monitor: acuracy}}\n",
+      LAMINA_E_INVALID, "'acuracy'");
+  expect_training_refused(
+      dir, "data: {train: moons}\n" SMALL_MODEL SMALL_REST "train: {early_stopping: {}}\n",
+      LAMINA_E_INVALID, "needs evaluation data");
+  expect_training_refused(dir,
+                          SMALL_DATA "model: [{dense: {units: 2}}, {probe: {fault: error, "
+                                     "at: 3}}]\nloss: cross_entropy\noptimizer: sgd\n",
                           LAMINA_E_INVALID, "node 'probe'");
   cr_expect_not(exists(dir, "model.safetensors"));
   lm_free(dir);
@@ -235,11 +235,13 @@ Test(training, stops_when_a_loss_is_not_finite_naming_the_node)
 {
   char *folder = ls_folder_make();
   char *dir = in_folder(folder, "run");
-  expect_training_refused(dir, SMALL_DATA "model:\n- {dense: {units: 2}}\n"
-                          "- {probe: {fault: nan, at: 3}}\n- {dense: {units: 2}}\n"
-                          "loss: cross_entropy\noptimizer: sgd\ntrain: {batch: 6}\n",
+  expect_training_refused(dir,
+                          SMALL_DATA "model:\n- {dense: {units: 2}}\n"
+                                     "- {probe: {fault: nan, at: 3}}\n- {dense: {units: 2}}\n"
+                                     "loss: cross_entropy\noptimizer: sgd\ntrain: {batch: 6}\n",
                           LAMINA_E_NONFINITE,
-                          "became nan in step 3 (epoch 1), training stops: net.yaml:4:4: node 'probe'");
+                          "became nan in step 3 (epoch 1), training stops: "
+                          "net.yaml:4:4: node 'probe'");
   cr_expect_not(exists(dir, "model.safetensors"));
   lm_free(dir);
   ls_folder_remove(folder);
@@ -250,7 +252,8 @@ Test(training, never_writes_a_model_that_is_not_finite)
   /* The only update makes weights infinite; no later step would notice. */
   char *folder = ls_folder_make();
   char *dir = in_folder(folder, "run");
-  expect_training_refused(dir, "data: {train: {two_fields: {samples: 4, width: 4}}}\n"
+  expect_training_refused(dir,
+                          "data: {train: {two_fields: {samples: 4, width: 4}}}\n"
                           "model: [{variable: {units: 4}}]\nloss: {dot: {}, weight: 1e30}\n"
                           "optimizer: {sgd: {rate: 1e30}}\ntrain: {epochs: 1, batch: 4}\n",
                           LAMINA_E_NONFINITE, "weight 'variable/value'");
