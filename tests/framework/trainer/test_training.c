@@ -241,7 +241,7 @@ Test(training, stops_when_a_loss_is_not_finite_naming_the_node)
                                      "loss: cross_entropy\noptimizer: sgd\ntrain: {batch: 6}\n",
                           LAMINA_E_NONFINITE,
                           "became nan in step 3 (epoch 1), training stops: "
-                          "net.yaml:4:4: node 'probe'");
+                          "net.yaml:5:4: node 'probe'");
   cr_expect_not(exists(dir, "model.safetensors"));
   lm_free(dir);
   ls_folder_remove(folder);
