@@ -170,4 +170,5 @@ Test(bce, refuses_shapes_and_classes_that_do_not_fit)
   ls_refuses("loss", "bce", NULL, "4x2 4:2", LAMINA_E_SHAPE, "[4]|[4, 2]");
   ls_refuses("loss", "bce", NULL, "4x2 2x4", LAMINA_E_SHAPE, "[2, 4]|[4, 2]");
   ls_refuses("loss", "bce", NULL, "4:2 4:2", LAMINA_E_SHAPE, "input 0|int32|float32");
+  ls_refuses("loss", "bce", NULL, "4x1", LAMINA_E_INVALID, "takes 2 inputs, not 1");
 }

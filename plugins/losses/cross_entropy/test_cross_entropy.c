@@ -175,6 +175,7 @@ Test(cross_entropy, refuses_shapes_and_classes_that_do_not_fit)
       {NULL, "4 4:3", LAMINA_E_SHAPE, "[4]|[N, ..., K]"},
       {NULL, "4x0 4:3", LAMINA_E_SHAPE, "[4, 0]|K >= 1"},
       {NULL, "4x3:2 4:3", LAMINA_E_SHAPE, "input 0|int32|float32"},
+      {NULL, "4x3", LAMINA_E_INVALID, "takes 2 inputs, not 1"},
       {"{label_smoothing: 1}", "4x3 4:3", LAMINA_E_INVALID, "label_smoothing|[0, 1)"},
       {"{label_smoothing: -0.1}", "4x3 4:3", LAMINA_E_INVALID, "label_smoothing|-0.1"},
       {"{smoothing: 0.1}", "4x3 4:3", LAMINA_E_INVALID, "smoothing|label_smoothing"},
