@@ -49,32 +49,38 @@ Test(dense, equals_pytorch)
 
 /* ---- plain sums ---- */
 
-/** A matrix of the probe, by row and column. */
-struct matrix {
-  const float *at;
-  int64_t row, column;
+/** c[i, j] = the sum over p of a[i, p] b[p, j], plus bias[j]; a and b with two strides each. */
+struct product {
+  const char *what;
+  int64_t m, n, k;
+  const float *c, *bias; /* bias may be NULL */
+  const float *a;
+  int64_t a_row, a_column;
+  const float *b;
+  int64_t b_row, b_column;
 };
 
-/* c[i, j] is the sum over p of a[i, p] b[p, j], plus bias[j], as far as rounding allows. */
-static void expect_product(const struct ls_probe *probe, const char *what, const float *c,
-                           struct matrix a, struct matrix b, const int64_t mnk[3],
-                           const float *bias)
+static void expect_element(const struct product *product, int64_t i, int64_t j)
 {
-  for (int64_t i = 0; i < mnk[0]; i++) {
-    for (int64_t j = 0; j < mnk[1]; j++) {
-      double sum = bias == NULL ? 0.0 : (double)bias[j], size = fabs(sum);
-      for (int64_t p = 0; p < mnk[2]; p++) {
-        double term =
-            (double)a.at[i * a.row + p * a.column] * (double)b.at[p * b.row + j * b.column];
-        sum += term;
-        size += fabs(term);
-      }
-      double bound = ldexp((double)(mnk[2] + 1) * size, -24);
-      cr_assert(fabs((double)c[i * mnk[1] + j] - sum) <= bound,
-                "%s: %s[%lld, %lld] is %.9g, not "
-                "%.9g (+- %.2g)",
-                probe->label, what, (long long)i, (long long)j, (double)c[i * mnk[1] + j], sum,
-                bound);
+  double sum = product->bias == NULL ? 0.0 : (double)product->bias[j], size = fabs(sum);
+  for (int64_t p = 0; p < product->k; p++) {
+    double term = (double)product->a[i * product->a_row + p * product->a_column] *
+                  (double)product->b[p * product->b_row + j * product->b_column];
+    sum += term;
+    size += fabs(term);
+  }
+  double bound = ldexp((double)(product->k + 1) * size, -24);
+  double found = (double)product->c[i * product->n + j];
+  cr_assert(fabs(found - sum) <= bound, "%s[%lld, %lld] is %.9g, not %.9g (+- %.2g)", product->what,
+            (long long)i, (long long)j, found, sum, bound);
+}
+
+/* The product is right, as far as rounding allows. */
+static void expect_product(const struct product *product)
+{
+  for (int64_t i = 0; i < product->m; i++) {
+    for (int64_t j = 0; j < product->n; j++) {
+      expect_element(product, i, j);
     }
   }
 }
@@ -98,16 +104,16 @@ Test(dense, equals_plain_sums_in_double)
     ls_backward(probe, TRAINING, 0);
     const float *x = ls_value(probe, LAMINA_IN, 0), *w = ls_value(probe, LAMINA_WEIGHT, WEIGHT);
     const float *dy = ls_gradient(probe, LAMINA_OUT, 0), one = 1.0f;
-    expect_product(probe, "y", ls_value(probe, LAMINA_OUT, 0), (struct matrix){x, d, 1},
-                   (struct matrix){w, k, 1}, (const int64_t[]){r, k, d},
-                   ls_value(probe, LAMINA_WEIGHT, BIAS));
-    expect_product(probe, "dx", ls_gradient(probe, LAMINA_IN, 0), (struct matrix){dy, k, 1},
-                   (struct matrix){w, 1, k}, (const int64_t[]){r, d, k}, NULL);
-    expect_product(probe, "dW", ls_gradient(probe, LAMINA_WEIGHT, WEIGHT), (struct matrix){x, 1, d},
-                   (struct matrix){dy, k, 1}, (const int64_t[]){d, k, r}, NULL);
-    expect_product(probe, "db", ls_gradient(probe, LAMINA_WEIGHT, BIAS),
-                   (struct matrix){&one, 0, 0}, (struct matrix){dy, k, 1},
-                   (const int64_t[]){1, k, r}, NULL);
+    const float *bias = ls_value(probe, LAMINA_WEIGHT, BIAS);
+    const struct product products[] = {
+        {"y", r, k, d, ls_value(probe, LAMINA_OUT, 0), bias, x, d, 1, w, k, 1},
+        {"dx", r, d, k, ls_gradient(probe, LAMINA_IN, 0), NULL, dy, k, 1, w, 1, k},
+        {"dW", d, k, r, ls_gradient(probe, LAMINA_WEIGHT, WEIGHT), NULL, x, 1, d, dy, k, 1},
+        {"db", 1, k, r, ls_gradient(probe, LAMINA_WEIGHT, BIAS), NULL, &one, 0, 0, dy, k, 1},
+    };
+    for (int p = 0; p < 4; p++) {
+      expect_product(&products[p]);
+    }
     ls_close(probe);
   }
 }

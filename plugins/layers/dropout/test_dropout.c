@@ -13,7 +13,7 @@ Test(dropout, passes_the_checklist)
 {
   static const char *const settings[] = {NULL, "{rate: 0}", "{rate: 0.3}", "{rate: 0.999}"};
   for (int i = 0; i < 4; i++) {
-    /* With rate 0.999, y is 1000 x: the harness takes outputs by their size. */
+    /* With rate 0.999, y is 1000 x, and x reaches 2 while it is moved. */
     const struct ls_layer dropout = {
         .kind = "layer",
         .name = "dropout",
@@ -21,7 +21,7 @@ Test(dropout, passes_the_checklist)
         .shapes = shapes,
         .declares = "forward:0>0 backward:0>0 random:0",
         .step = 0.5,
-        .rounding = i == 3 ? 3e3 : 4.0,
+        .rounding = i == 3 ? 2000.0 : 4.0,
     };
     ls_layer_checklist(&dropout);
   }
@@ -73,6 +73,25 @@ Test(dropout, mask_is_the_philox_words_at_any_number_of_threads)
       ls_backward(probe, TRAINING, steps[i]);
       check_mask(probe, 0.3, steps[i]);
     }
+    ls_close(probe);
+  }
+}
+
+/* A rate that is exactly the number of one element: that element stays, those below it go. */
+Test(dropout, an_element_whose_number_equals_the_rate_is_kept)
+{
+  const struct lm_stream stream = lm_stream_make(LS_SEED, LS_STREAM);
+  for (uint64_t i = 0; i < 20; i++) {
+    char settings[64];
+    double rate = (double)philox_word(stream.key, 0, i) / 4294967296.0;
+    (void)snprintf(settings, sizeof settings, "{rate: %.17g}", rate);
+    struct ls_probe *probe = ls_open("layer", "dropout", settings, "20", 1);
+    ls_fill(probe, 3);
+    ls_value(probe, LAMINA_IN, 0)[i] = 1.0f;
+    ls_forward(probe, TRAINING, 0);
+    ls_backward(probe, TRAINING, 0);
+    cr_assert_gt(ls_value(probe, LAMINA_OUT, 0)[i], 0.0f, "rate %.17g", rate);
+    check_mask(probe, rate, 0);
     ls_close(probe);
   }
 }
