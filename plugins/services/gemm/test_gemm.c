@@ -143,8 +143,8 @@ static void product_run(struct fixture *f, struct product *p)
   product_reset(p);
   int32_t status = f->gemm->run(f->gemm->self, &f->host.call, &p->task);
   cr_assert_eq(status, LAMINA_OK, "%s", f->host.failed_text);
-  cr_assert(mock_host_scratch_intact(&f->host), "scratch overrun at %dx%dx%d", (int)p->m, (int)p->n,
-            (int)p->k);
+  cr_assert(mock_host_scratch_intact(&f->host), "scratch overrun at %dx%dx%d", (int)p->m,
+            (int)p->n, (int)p->k);
 }
 
 /* The element in double precision, and how far a float chain may be from it. */
@@ -154,8 +154,8 @@ static double expected(const struct product *p, int64_t i, int64_t j, double *bo
   double sum = 0;
   double size = 0;
   for (int64_t q = 0; q < p->k; q++) {
-    double term =
-        (double)t->a[i * t->a_row + q * t->a_column] * (double)t->b[q * t->b_row + j * t->b_column];
+    double term = (double)t->a[i * t->a_row + q * t->a_column] *
+                  (double)t->b[q * t->b_row + j * t->b_column];
     sum += term;
     size += fabs(term);
   }
@@ -180,8 +180,8 @@ static void check_values(const struct product *p)
       double got = (double)p->task.c[i * p->task.c_row + j];
       cr_assert(fabs(got - want) <= bound, "%dx%dx%d%s%s%s%s: C[%d,%d] is %.9g, not %.9g",
                 (int)p->m, (int)p->n, (int)p->k, p->a_transposed ? " A'" : "",
-                p->b_transposed ? " B'" : "", p->add ? " add" : "", p->bias ? " bias" : "", (int)i,
-                (int)j, got, want);
+                p->b_transposed ? " B'" : "", p->add ? " add" : "", p->bias ? " bias" : "",
+                (int)i, (int)j, got, want);
     }
   }
 }
@@ -245,10 +245,11 @@ Test(gemm, every_kernel_agrees_with_double_precision_on_small_shapes)
 /* Shapes that reach each way through the code: blocks of k, chunks, edges, few rows, few
  * columns, an outer product, long sums. */
 static const int64_t shapes[][3] = {
-    {64, 96, 300},  {131, 67, 259}, {300, 20, 130}, {257, 10, 64},  {1, 512, 300}, {1, 300, 512},
-    {3, 400, 257},  {8, 130, 700},  {700, 1, 70},   {200, 150, 1},  {1, 1, 40000}, {2, 3, 9000},
-    {37, 41, 1031}, {20, 200, 40},  {512, 33, 17},  {13, 784, 100}, {5, 1000, 64}, {129, 257, 65},
-    {16, 16, 4096}, {0, 40, 50},    {40, 0, 50},    {70, 90, 0},
+    {64, 96, 300},  {131, 67, 259}, {300, 20, 130}, {257, 10, 64},  {1, 512, 300},
+    {1, 300, 512},  {3, 400, 257},  {8, 130, 700},  {700, 1, 70},   {200, 150, 1},
+    {1, 1, 40000},  {2, 3, 9000},   {37, 41, 1031}, {20, 200, 40},  {512, 33, 17},
+    {13, 784, 100}, {5, 1000, 64},  {129, 257, 65}, {16, 16, 4096}, {0, 40, 50},
+    {40, 0, 50},    {70, 90, 0},
 };
 
 Test(gemm, every_kernel_agrees_with_double_precision_on_larger_shapes)
