@@ -19,10 +19,10 @@ struct work {
 
 static int32_t infer(void *self, struct lamina_plan *plan)
 {
-  const struct lamina_type *p = lamina_in_f32(plan, PREDICTION);
-  const struct lamina_type *t = lamina_in(plan, TARGET);
   (void)self;
   LAMINA_TRY(lamina_expect_inputs(plan, 2));
+  const struct lamina_type *p = lamina_in_f32(plan, PREDICTION);
+  const struct lamina_type *t = lamina_in(plan, TARGET);
   if (p == NULL || t == NULL) {
     return LAMINA_E_SHAPE;
   }
