@@ -13,7 +13,7 @@
 struct lm_service {
   struct lm_service *next;
   struct lm_instance *instance;
-  const void *interface;
+  const void *interface; /* NULL while it is made */
   char id[];
 };
 
@@ -69,6 +69,18 @@ static enum lamina_status make_service(struct lm_host *host, struct lm_service *
   return LAMINA_OK;
 }
 
+/* Others may have been made in front of it meanwhile. */
+static void remove_service(struct lm_host *host, struct lm_service *service)
+{
+  struct lm_service **link = &host->services;
+  while (*link != service) {
+    link = &(*link)->next;
+  }
+  *link = service->next;
+  lm_instance_free(service->instance);
+  lm_free(service);
+}
+
 enum lamina_status lm_service_find(struct lm_host *host, const char *id, const void **out,
                                    struct lm_error *error)
 {
@@ -79,7 +91,8 @@ enum lamina_status lm_service_find(struct lm_host *host, const char *id, const v
   for (struct lm_service *known = host->services; known != NULL; known = known->next) {
     if (strcmp(known->id, id) == 0) {
       *out = known->interface;
-      return LAMINA_OK;
+      return *out != NULL ? LAMINA_OK
+                          : lm_fail(error, LAMINA_E_PLUGIN, "the service '%s' needs itself", id);
     }
   }
   size_t length = strlen(id) + 1;
@@ -88,14 +101,13 @@ enum lamina_status lm_service_find(struct lm_host *host, const char *id, const v
     return lm_fail_memory(error, sizeof *service + length);
   }
   memcpy(service->id, id, length);
+  service->next = host->services;
+  host->services = service; /* before it is made, so that it cannot be made again in there */
   enum lamina_status status = make_service(host, service, error);
   if (status != LAMINA_OK) {
-    lm_instance_free(service->instance);
-    lm_free(service);
+    remove_service(host, service);
     return status;
   }
-  service->next = host->services;
-  host->services = service;
   *out = service->interface;
   return LAMINA_OK;
 }

@@ -3,7 +3,7 @@
  *
  * input takes the numbers of `values` one after the other, from the start again behind the last
  * one; without values, and in the other fields, numbers in [-1, 1) are made from record, column
- * and field. The instance counts how often each record is read.
+ * and field. The instance keeps how often and in which order records are read.
  */
 #include "two_fields.h"
 
@@ -71,6 +71,9 @@ static int32_t read_records(void *self, struct lamina_call *call, const int64_t 
   for (int64_t i = 0; i < n; i++) {
     if (index[i] < TWO_FIELDS_COUNTED) {
       data->reads[index[i]]++;
+    }
+    if (data->total < TWO_FIELDS_COUNTED) {
+      data->order[data->total++] = index[i];
     }
   }
   return LAMINA_OK;

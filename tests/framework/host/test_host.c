@@ -36,6 +36,7 @@ Test(host, says_which_service_there_is_not)
     const char *id;
     const char *part;
   } rows[] = {
+      {"lamina.mirror/1", "needs itself"},
       {"lamina.nothing/1", "'nothing'"},
       {"lamina.gemm/9", "does not offer"},
       {"gemm", "looks like"},

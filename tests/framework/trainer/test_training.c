@@ -87,6 +87,46 @@ Test(training, sees_each_record_once_an_epoch)
   expect_reads("epochs: 0", 0, 0, 0);
 }
 
+/* The order of ten records in three epochs. */
+static void find_order(const char *keys, int64_t order[30])
+{
+  char *folder = ls_folder_make();
+  char *dir = in_folder(folder, "run");
+  char *yaml = lm_format("data: {train: {two_fields: {samples: 10, width: 4}}}\n"
+                         "model: [{dense: {units: 4}}]\nloss: mse\noptimizer: sgd\n"
+                         "train: {epochs: 3, batch: 4, %s}\n",
+                         keys);
+  struct ls_net net = {0};
+  cr_assert_eq(ls_net_build(&net, yaml, 1), LAMINA_OK, "%s", net.error.text);
+  cr_assert_eq(lm_experiment_open_data(net.experiment, &net.error), LAMINA_OK);
+  struct lm_train_options options = {.run_dir = dir};
+  struct lm_train_result result;
+  expect_status(lm_train(net.experiment, &options, &result, &net.error), LAMINA_OK, &net.error);
+  const struct two_fields *data = net.experiment->train_data->instance->self;
+  cr_assert_eq(data->total, 30);
+  memcpy(order, data->order, 30 * sizeof *order);
+  lm_free(yaml);
+  lm_free(dir);
+  ls_net_release(&net);
+  ls_folder_remove(folder);
+}
+
+Test(training, shuffles_anew_each_epoch_and_only_when_it_should)
+{
+  const size_t epoch = 10 * sizeof(int64_t);
+  int64_t plain[30], one[30], again[30], other[30];
+  find_order("shuffle: false", plain);
+  find_order("seed: 1", one);
+  find_order("seed: 1", again);
+  find_order("seed: 2", other);
+  for (int i = 0; i < 30; i++) {
+    cr_expect_eq(plain[i], i % 10);
+  }
+  cr_expect(memcmp(one, again, sizeof one) == 0);
+  cr_expect(memcmp(one, other, sizeof one) != 0);
+  cr_expect(memcmp(one, one + 10, epoch) != 0 && memcmp(one + 10, one + 20, epoch) != 0);
+}
+
 Test(training, ends_after_the_steps_that_are_allowed)
 {
   static const struct {
