@@ -104,7 +104,11 @@ static enum lamina_status build(struct lm_experiment *experiment, bool predict_o
                         error));
   LM_TRY(lm_build_freeze(experiment, error));
   LM_TRY(lm_build_initializers(experiment, error));
-  return predict_only ? LAMINA_OK : lm_build_regularizers(experiment, error);
+  if (predict_only) {
+    return LAMINA_OK;
+  }
+  LM_TRY(lm_build_regularizers(experiment, error));
+  return lm_service_check(&experiment->host, error);
 }
 
 enum lamina_status lm_experiment_create(struct lm_config *config,

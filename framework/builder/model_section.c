@@ -16,8 +16,24 @@ static const char *const NODE_KEYS[] = {"name",   "inputs", "share", "freeze",
 static const char *const LOSS_KEYS[] = {"name", "inputs", "weight", NULL};
 static const char *const METRIC_KEYS[] = {"name", "inputs", NULL};
 
+/*
+ * The node that has a name already. Metrics have names of their own, which are the keys of
+ * reports: the metric mse is "mse" beside a loss mse.
+ */
+static int32_t find_named(const struct lm_graph *graph, const char *name, bool metric)
+{
+  for (uint32_t i = 0; i < graph->n_nodes; i++) {
+    if ((graph->nodes[i]->kind == LM_NODE_METRIC) == metric &&
+        strcmp(graph->nodes[i]->name, name) == 0) {
+      return (int32_t)i;
+    }
+  }
+  return -1;
+}
+
 static enum lamina_status check_name(const struct lm_experiment *experiment, const char *name,
-                                     const struct lm_where *where, struct lm_error *error)
+                                     bool metric, const struct lm_where *where,
+                                     struct lm_error *error)
 {
   size_t length = strlen(name);
   size_t good = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
@@ -30,7 +46,7 @@ static enum lamina_status check_name(const struct lm_experiment *experiment, con
     return lm_fail_at(error, LAMINA_E_INVALID, where,
                       "a node is named '%s', which is a field of the data", name);
   }
-  int32_t other = lm_graph_find_node(experiment->graph, name);
+  int32_t other = find_named(experiment->graph, name, metric);
   if (other >= 0) {
     return lm_fail_at(error, LAMINA_E_INVALID, where,
                       "the name '%s' is given twice, first on line %d", name,
@@ -39,12 +55,12 @@ static enum lamina_status check_name(const struct lm_experiment *experiment, con
   return LAMINA_OK;
 }
 
-/* "dense", then "dense2", "dense3": the first that is free, here and among names given later. */
-static void free_name(const struct lm_experiment *experiment, const char *plugin, char *out,
-                      size_t size)
+/* "dense", then "dense2", "dense3": the first that is free. */
+static void free_name(const struct lm_experiment *experiment, const char *plugin, bool metric,
+                      char *out, size_t size)
 {
   (void)snprintf(out, size, "%s", plugin);
-  for (unsigned number = 2; lm_graph_find_node(experiment->graph, out) >= 0 ||
+  for (unsigned number = 2; find_named(experiment->graph, out, metric) >= 0 ||
                             lm_graph_find_source(experiment->graph, out) >= 0;
        number++) {
     (void)snprintf(out, size, "%.50s%u", plugin, number);
@@ -74,9 +90,9 @@ enum lamina_status lm_build_node(struct lm_experiment *experiment, struct lm_ite
   struct lm_value *given = lm_item_get(item, "name");
   if (given != NULL) {
     LM_TRY(lm_value_text(given, "name", &name, error));
-    LM_TRY(check_name(experiment, name, &given->where, error));
+    LM_TRY(check_name(experiment, name, kind == LM_NODE_METRIC, &given->where, error));
   } else {
-    free_name(experiment, item->spec.name, automatic, sizeof automatic);
+    free_name(experiment, item->spec.name, kind == LM_NODE_METRIC, automatic, sizeof automatic);
   }
   (void)snprintf(role, sizeof role, "%s '%s'", kind_word(kind), name);
   LM_TRY(lm_item_instance(experiment, item, plugin_kind(kind), role, &instance, error));

@@ -115,27 +115,15 @@ enum lamina_status lm_build_freeze(struct lm_experiment *experiment, struct lm_e
 /* ---- initializers ---- */
 
 /* The initializer that the node's `init:` names for the weight, or NULL. */
-static enum lamina_status chosen_init(struct lm_experiment *experiment, uint32_t parameter,
-                                      struct lm_value **out, struct lm_error *error)
+static struct lm_value *chosen_init(const struct lm_experiment *experiment, uint32_t parameter)
 {
   const struct lm_parameter *weight = experiment->graph->parameters[parameter];
   const struct lm_value *item = experiment->nodes[weight->node];
   struct lm_value *init = item->kind == LM_VALUE_MAP ? lm_value_get(item, "init") : NULL;
-  char found[80];
-  *out = NULL;
-  if (lm_value_is_null(init)) {
-    return LAMINA_OK;
-  }
-  if (init->kind != LM_VALUE_MAP) {
-    return lm_fail_at(error, LAMINA_E_INVALID, &init->where,
-                      "init is %s, expected a map such as {weight: glorot}",
-                      lm_value_describe(init, found, sizeof found));
-  }
-  *out = lm_value_get(init, short_name(weight));
-  return LAMINA_OK;
+  return lm_value_is_null(init) ? NULL : lm_value_get(init, short_name(weight));
 }
 
-/* Each key of a node's `init:` must be one of its weights. */
+/* `init:` is a map, and each key of it one of the node's weights. */
 static enum lamina_status check_init_keys(struct lm_experiment *experiment, uint32_t index,
                                           struct lm_error *error)
 {
@@ -143,8 +131,14 @@ static enum lamina_status check_init_keys(struct lm_experiment *experiment, uint
   const struct lm_value *item = experiment->nodes[index];
   struct lm_value *init = item->kind == LM_VALUE_MAP ? lm_value_get(item, "init") : NULL;
   const char *names[LM_MAX_FACTS];
-  if (lm_value_is_null(init) || init->kind != LM_VALUE_MAP) {
+  char found[80];
+  if (lm_value_is_null(init)) {
     return LAMINA_OK;
+  }
+  if (init->kind != LM_VALUE_MAP) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &init->where,
+                      "init is %s, expected a map such as {weight: glorot}",
+                      lm_value_describe(init, found, sizeof found));
   }
   for (uint32_t i = 0; i < node->n_parameters; i++) {
     names[i] = short_name(experiment->graph->parameters[node->parameters[i]]);
@@ -196,9 +190,8 @@ enum lamina_status lm_build_initializers(struct lm_experiment *experiment,
     LM_TRY(check_init_keys(experiment, i, error));
   }
   for (uint32_t i = 0; i < count; i++) {
-    struct lm_value *chosen;
+    struct lm_value *chosen = chosen_init(experiment, i);
     struct lm_item item;
-    LM_TRY(chosen_init(experiment, i, &chosen, error));
     if (lm_value_is_null(chosen)) {
       LM_TRY(default_init(experiment, i, error));
       continue;

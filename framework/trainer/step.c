@@ -85,7 +85,7 @@ static enum lamina_status compute(struct lm_training *training, int64_t begin, i
   LM_TRY(lm_program_backward(program, progress->step, error));
   LM_TRY(lm_updater_step(session->updater, progress->step + 1, schedule_factor(training), &report,
                          error));
-  training->rate = report.rate;
+  progress->rate = report.rate;
   progress->loss_sum += loss * (double)n;
   progress->penalty_sum += report.penalty;
   return LAMINA_OK;

@@ -22,6 +22,12 @@ static bool is_last_step(const struct lm_training *training)
   return training->progress.step >= training->total_steps;
 }
 
+/* All steps are done, and the end of the last epoch too: it sets the batch back to 0. */
+static bool is_over(const struct lm_training *training)
+{
+  return is_last_step(training) && training->progress.batch == 0;
+}
+
 static void tell_step(struct lm_training *training)
 {
   const struct lm_train_observer *observer = &training->options->observer;
@@ -49,7 +55,7 @@ static enum lamina_status report_epoch(struct lm_training *training,
   double updates = progress->batch == 0 ? 1.0 : (double)progress->batch;
   *report = (struct lm_epoch_report){.epoch = progress->epoch + 1,
                                      .step = progress->step,
-                                     .rate = training->rate,
+                                     .rate = progress->rate,
                                      .samples_per_s = lm_rate_meter_value(&training->epoch_meter),
                                      .experiment = training->experiment};
   lm_session_read_metrics(training->session, &report->train);
@@ -230,6 +236,20 @@ static enum lamina_status count_steps(struct lm_training *training, struct lm_er
   return LAMINA_OK;
 }
 
+static void describe_nodes(const struct lm_graph *graph, bool metrics, struct lm_text *out)
+{
+  const char *comma = "";
+  for (uint32_t i = 0; i < graph->n_nodes; i++) {
+    const struct lm_node *node = graph->nodes[i];
+    const struct lamina_plugin *info = &node->instance->plugin->info;
+    if ((node->kind == LM_NODE_METRIC) == metrics) {
+      lm_text_addf(out, "%s\n    \"%s\": \"%s_%s %s\"", comma, node->name,
+                   lm_kind_name(info->kind), info->name, info->version);
+      comma = ",";
+    }
+  }
+}
+
 static void describe_run(const struct lm_training *training, struct lm_text *out)
 {
   const struct lm_experiment *experiment = training->experiment;
@@ -250,12 +270,9 @@ static void describe_run(const struct lm_training *training, struct lm_text *out
     }
   }
   lm_text_add(out, "],\n  \"nodes\": {");
-  for (uint32_t i = 0; i < experiment->graph->n_nodes; i++) {
-    const struct lamina_plugin *info = &experiment->graph->nodes[i]->instance->plugin->info;
-    lm_text_addf(out, "%s\n    \"%s\": \"%s_%s %s\"", i == 0 ? "" : ",",
-                 experiment->graph->nodes[i]->name, lm_kind_name(info->kind), info->name,
-                 info->version);
-  }
+  describe_nodes(experiment->graph, false, out);
+  lm_text_add(out, "\n  },\n  \"metrics\": {");
+  describe_nodes(experiment->graph, true, out);
   lm_text_add(out, "\n  }\n}\n");
 }
 
@@ -290,14 +307,15 @@ static enum lamina_status prepare(struct lm_training *training, struct lm_error 
     return lm_fail_memory(error, count * sizeof *training->order);
   }
   LM_TRY(lm_run_folder_open(&training->run, options->run_dir, options->resume, error));
-  LM_TRY(write_description(training, error));
   if (!options->resume) {
+    LM_TRY(write_description(training, error));
     return lm_session_fit(training->session, error);
   }
-  LM_TRY(lm_training_restore(training, error));
+  LM_TRY(lm_training_restore(training, error)); /* what is refused changes nothing */
+  LM_TRY(write_description(training, error));
   const struct lm_early_stopping_settings *early = &training->experiment->early_stopping;
   training->progress.finished =
-      is_last_step(training) ||
+      is_over(training) ||
       (early->enabled != 0 && training->progress.bad_epochs >= early->patience);
   return lm_run_folder_cut(&training->run, training->progress.epoch, error);
 }
@@ -310,7 +328,7 @@ enum lamina_status lm_train(struct lm_experiment *experiment,
                                  .run = {.lock = -1}};
   *result = (struct lm_train_result){0};
   enum lamina_status status = prepare(&training, error);
-  while (status == LAMINA_OK && training.progress.finished == 0 && !is_last_step(&training)) {
+  while (status == LAMINA_OK && training.progress.finished == 0 && !is_over(&training)) {
     status = run_epoch(&training, result, error);
   }
   if (status == LAMINA_OK) {

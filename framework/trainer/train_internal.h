@@ -25,7 +25,6 @@ struct lm_training {
   int64_t batch, batches_per_epoch;
   uint64_t total_steps;
   struct lm_rate_meter epoch_meter, meter;
-  double rate; /* of the last update */
 };
 
 /** One update: batch, forward, backward, optimizer. */

@@ -46,13 +46,12 @@ static int32_t backward(void *self, struct lamina_call *call)
     return LAMINA_E_PLUGIN;
   }
   for (int64_t i = 0; request != LAMINA_SKIP && i < lamina_type_count(&dp->type); i++) {
-    float part = *(const float *)dy->data * ((const float *)t->data)[i] /
-                 (float)dp->type.dims[0];
+    float part = *(const float *)dy->data * ((const float *)t->data)[i] / (float)dp->type.dims[0];
     float *to = (float *)dp->data + i;
     *to = request == LAMINA_ADD ? *to + part : part;
   }
   return LAMINA_OK;
 }
 
-LAMINA_LOSS(dot, "1.0.0", "scalar product of prediction and target", LAMINA_NOTHING,
-            .infer = infer, .forward = forward, .backward = backward);
+LAMINA_LOSS(dot, "1.0.0", "scalar product of prediction and target", LAMINA_NOTHING, .infer = infer,
+            .forward = forward, .backward = backward);

@@ -4,6 +4,7 @@
 #include "probe.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <lamina/expect.h>
@@ -95,7 +96,9 @@ static int32_t forward(void *self, struct lamina_call *call)
   if (probe->state && (probe->mode & LAMINA_MODE_TRAIN) != 0) {
     *(float *)lamina_get(call, LAMINA_STATE, 0)->data += 1.0f;
   }
-  return probe->forwards == probe->at ? go_wrong(probe, call, y->data) : LAMINA_OK;
+  bool wrong =
+      probe->fault == PROBE_NAN ? probe->forwards >= probe->at : probe->forwards == probe->at;
+  return wrong ? go_wrong(probe, call, y->data) : LAMINA_OK;
 }
 
 static int32_t backward(void *self, struct lamina_call *call)

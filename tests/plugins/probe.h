@@ -12,7 +12,7 @@ enum probe_fault {
   PROBE_SILENT,     /* forward returns a failure and tells nothing */
   PROBE_UNKNOWN,    /* forward returns a number that is no status */
   PROBE_UNDECLARED, /* backward asks for its input, which it did not declare */
-  PROBE_NAN,        /* forward writes a NaN */
+  PROBE_NAN,        /* forward writes a NaN, from then on */
   PROBE_MEMORY,     /* forward asks for lasting memory */
   PROBE_RANDOM,     /* forward asks for random numbers that were not declared */
   PROBE_SERVICE,    /* setup asks for a service that there is not */

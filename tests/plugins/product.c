@@ -48,5 +48,5 @@ static int32_t backward(void *self, struct lamina_call *call)
   return LAMINA_OK;
 }
 
-LAMINA_LAYER(product, "1.0.0", "product of two inputs, elementwise", LAMINA_NOTHING,
-             .infer = infer, .forward = forward, .backward = backward);
+LAMINA_LAYER(product, "1.0.0", "product of two inputs, elementwise", LAMINA_NOTHING, .infer = infer,
+             .forward = forward, .backward = backward);

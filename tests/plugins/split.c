@@ -54,5 +54,5 @@ static int32_t backward(void *self, struct lamina_call *call)
   return LAMINA_OK;
 }
 
-LAMINA_LAYER(split, "1.0.0", "left and right half of the columns", LAMINA_NOTHING,
-             .infer = infer, .forward = forward, .backward = backward);
+LAMINA_LAYER(split, "1.0.0", "left and right half of the columns", LAMINA_NOTHING, .infer = infer,
+             .forward = forward, .backward = backward);

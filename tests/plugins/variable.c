@@ -23,8 +23,8 @@ static int32_t infer(void *self, struct lamina_plan *plan)
   const int64_t dims[2] = {x->dims[0], variable->units};
   struct lamina_type y = lamina_type_f32(2, dims);
   struct lamina_type w = lamina_type_f32(1, &dims[1]);
-  LAMINA_TRY(lamina_weight(plan, 0, "value", "{constant: {value: 0.8}}", &w, 1, 1,
-                           LAMINA_WEIGHT_DECAY));
+  LAMINA_TRY(
+      lamina_weight(plan, 0, "value", "{constant: {value: 0.8}}", &w, 1, 1, LAMINA_WEIGHT_DECAY));
   return lamina_out(plan, 0, &y);
 }
 
@@ -59,6 +59,5 @@ static int32_t backward(void *self, struct lamina_call *call)
   return LAMINA_OK;
 }
 
-LAMINA_LAYER(variable, "1.0.0", "a weight as an output", struct variable,
-             LAMINA_SETTINGS(settings), .infer = infer, .forward = forward,
-             .backward = backward);
+LAMINA_LAYER(variable, "1.0.0", "a weight as an output", struct variable, LAMINA_SETTINGS(settings),
+             .infer = infer, .forward = forward, .backward = backward);

@@ -47,8 +47,7 @@ void initializer_check_moments(const struct initializer_case *wanted)
     mean += (double)numbers[i] / NUMBERS;
     square += (double)numbers[i] * (double)numbers[i] / NUMBERS;
   }
-  cr_assert(fabs(mean) < 5.0 * sqrt(wanted->variance / NUMBERS), "%s: mean %g", wanted->yaml,
-            mean);
+  cr_assert(fabs(mean) < 5.0 * sqrt(wanted->variance / NUMBERS), "%s: mean %g", wanted->yaml, mean);
   cr_assert(fabs(square / wanted->variance - 1.0) < 0.02, "%s: variance %g, not %g", wanted->yaml,
             square, wanted->variance);
   check_shape(wanted, numbers);

@@ -20,7 +20,8 @@
 /** What the checklist needs to know of a plugin. */
 struct ls_layer {
   const char *kind, *name, *settings; /* settings as YAML, or NULL */
-  const char *const *shapes;          /* rows as of ls_open(), NULL at the end */
+  /* Rows as of ls_open(), NULL at the end; all have the same number of inputs, as a node has. */
+  const char *const *shapes;
 
   /** What infer() declares: "reads:in0 reads:weight0 save:0 forward:0>0 backward:0>0 random:0" */
   const char *declares;
@@ -40,6 +41,8 @@ struct ls_layer {
    * step 0: 2^-5; a larger one where the fifth derivative is 0.
    */
   double fifth, rounding, step;
+
+  double adding; /* ADD may be off by so many ulps of the largest number involved; 0: 1 */
 };
 
 void ls_layer_checklist(const struct ls_layer *layer);

@@ -81,6 +81,7 @@ static double difference(struct slope *slope, const float *direction, int64_t on
   double rounding = (layer->rounding > 0.0 ? layer->rounding : 4.0) * ldexp(1.0, -24);
   double fifth = layer->fifth * (direction == NULL ? 1.0 : 32.0);
   double total = 0.0;
+  bool single = output_count(probe) == 1; /* it depends on everything */
   *tolerance = 0.0;
   for (uint32_t i = 0; i < probe->count[LAMINA_OUT]; i++) {
     const float *c = ls_gradient(probe, LAMINA_OUT, i), *y = ls_value(probe, LAMINA_OUT, i);
@@ -88,7 +89,7 @@ static double difference(struct slope *slope, const float *direction, int64_t on
       double size = fabs((double)y[j]) > 1.0 ? fabs((double)y[j]) : 1.0;
       double bound = 1.5 * rounding * size / slope->h + fifth * pow(slope->h, 4.0) / 30.0;
       total += (double)c[j] * slope->quotients[at];
-      *tolerance += slope->quotients[at] == 0.0 ? 0.0 : fabs((double)c[j]) * bound;
+      *tolerance += slope->quotients[at] == 0.0 && !single ? 0.0 : fabs((double)c[j]) * bound;
     }
   }
   return total;

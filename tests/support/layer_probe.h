@@ -51,6 +51,7 @@ struct ls_probe {
   struct ls_tensor gradients[LM_GRADIENT_ROLES][LS_MOST];
   uint32_t requests[LM_GRADIENT_ROLES][LS_MOST]; /* LAMINA_WRITE at first; labels: SKIP */
   struct ls_zone scratch[2], lanes[2];           /* by pass */
+  size_t lane_stride[2];                         /* with a gap behind each lane */
   int poison;                                    /* a byte */
   struct lm_error error;                         /* of the last ls_try_ */
 };

@@ -20,8 +20,7 @@ static void start(struct ls_net *net, uint32_t threads)
   struct lm_registry_options options = {.plugin_path = path};
   cr_assert_eq(lm_registry_create(&options, &net->registry, &net->error), LAMINA_OK, "%s",
                net->error.text);
-  cr_assert_eq(lm_pool_create(threads, &net->pool, &net->error), LAMINA_OK, "%s",
-               net->error.text);
+  cr_assert_eq(lm_pool_create(threads, &net->pool, &net->error), LAMINA_OK, "%s", net->error.text);
 }
 
 enum lamina_status ls_net_build(struct ls_net *net, const char *yaml, uint32_t threads)
@@ -66,8 +65,7 @@ static struct lm_executor *executor_of(struct ls_net *net, bool isolated)
 struct lm_program *ls_net_program(struct ls_net *net, int64_t batch, bool train, bool isolated)
 {
   struct lm_program *program = NULL;
-  cr_assert_eq(lm_executor_program(executor_of(net, isolated), batch, train, &program,
-                                   &net->error),
+  cr_assert_eq(lm_executor_program(executor_of(net, isolated), batch, train, &program, &net->error),
                LAMINA_OK, "%s", net->error.text);
   return program;
 }
@@ -75,20 +73,18 @@ struct lm_program *ls_net_program(struct ls_net *net, int64_t batch, bool train,
 void ls_net_feed(struct ls_net *net, struct lm_program *program)
 {
   const struct lm_portion *portion = &net->session->train;
-  cr_assert_eq(lm_loader_fill(portion->loader, portion->index, program->batch, false, 0,
-                              &net->error),
-               LAMINA_OK, "%s", net->error.text);
+  cr_assert_eq(
+      lm_loader_fill(portion->loader, portion->index, program->batch, false, 0, &net->error),
+      LAMINA_OK, "%s", net->error.text);
   lm_session_connect(net->session, portion, program);
 }
 
 double ls_net_run(struct ls_net *net, struct lm_program *program, uint64_t step)
 {
-  cr_assert_eq(lm_program_forward(program, step, &net->error), LAMINA_OK, "%s",
-               net->error.text);
+  cr_assert_eq(lm_program_forward(program, step, &net->error), LAMINA_OK, "%s", net->error.text);
   double loss = lm_session_loss(net->session, program);
   if (program->train) {
-    cr_assert_eq(lm_program_backward(program, step, &net->error), LAMINA_OK, "%s",
-                 net->error.text);
+    cr_assert_eq(lm_program_backward(program, step, &net->error), LAMINA_OK, "%s", net->error.text);
   }
   return loss;
 }

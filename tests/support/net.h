@@ -16,7 +16,7 @@ struct ls_net {
   struct lm_error error;            /* of the last failure */
 };
 
-/** Builds an experiment; the text is the file net.yaml to messages. Plugins and fixtures are found. */
+/** Builds an experiment; messages call the text net.yaml. Plugins and fixtures are found. */
 enum lamina_status ls_net_build(struct ls_net *net, const char *yaml, uint32_t threads);
 
 /** The same, reading the data, and a session to train; whatever fails ends the test. */
@@ -48,15 +48,15 @@ struct ls_refusal {
   enum lamina_status status;
   const char *parts[4]; /* that the sentence must hold */
 };
-/** Builds each and compares. stage: also opens the data and makes a session. */
+/** Builds each and compares; open: also reads the data and makes a session. */
 void ls_expect_refusals(const struct ls_refusal *rows, size_t count, bool open);
 
 /** A training in a folder. */
 struct ls_run {
   const char *yaml, *dir;
   bool resume;
-  uint32_t threads;      /* 0: 1 */
-  uint64_t stop_at;      /* request to stop after this step; 0: never */
+  uint32_t threads; /* 0: 1 */
+  uint64_t stop_at; /* request to stop after this step; 0: never */
   void (*epoch)(void *arg, const struct lm_epoch_report *report); /* may be NULL */
   void (*note)(void *arg, const char *sentence);                  /* may be NULL */
   void *arg;

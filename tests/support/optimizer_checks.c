@@ -33,8 +33,8 @@ static void check_case(const struct oracle_case *wanted)
     probe_optimizer_step(&optimizer, weight, grad);
     for (int i = 0; i < ORACLE_WEIGHTS; i++) {
       double error = fabs((double)weight[i] - wanted->weight[step][i]);
-      cr_assert(error <= 1e-6 * size[i], "%s: step %d, weight %d is %.9g, not %.9g", yaml,
-                step + 1, i, (double)weight[i], wanted->weight[step][i]);
+      cr_assert(error <= 1e-6 * size[i], "%s: step %d, weight %d is %.9g, not %.9g", yaml, step + 1,
+                i, (double)weight[i], wanted->weight[step][i]);
     }
   }
   probe_optimizer_close(&optimizer);

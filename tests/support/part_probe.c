@@ -12,10 +12,10 @@
 #include "base/memory.h"
 #include "tests/support/support.h"
 
-#define MUST(probe, expr)                                                                          \
-  do {                                                                                             \
-    enum lamina_status must_status_ = (expr);                                                      \
-    cr_assert(must_status_ == LAMINA_OK, "%s: %s", #expr, (probe)->error.text);                    \
+#define MUST(probe, expr)                                                       \
+  do {                                                                          \
+    enum lamina_status must_status_ = (expr);                                   \
+    cr_assert(must_status_ == LAMINA_OK, "%s: %s", #expr, (probe)->error.text); \
   } while (0)
 
 static void hear(void *arg, int32_t level, const char *sentence)
@@ -27,8 +27,7 @@ static void hear(void *arg, int32_t level, const char *sentence)
 
 void probe_open(struct probe *probe, uint64_t seed)
 {
-  const struct lm_registry_options options = {.plugin_path =
-                                                  ls_environment("LAMINA_TEST_PLUGINS")};
+  const struct lm_registry_options options = {.plugin_path = ls_environment("LAMINA_TEST_PLUGINS")};
   *probe = (struct probe){.file = "/probe/t.yaml"};
   probe->host.seed = seed;
   probe->host.log = hear;
@@ -66,9 +65,7 @@ void probe_write(struct probe *probe, const char *name, const void *bytes, size_
   lm_free(path);
 }
 
-/* Reads a component; the spec borrows from a config that the probe keeps. */
-static enum lamina_status parse(struct probe *probe, const char *yaml,
-                                struct lm_instance_spec *spec)
+enum lamina_status probe_parse(struct probe *probe, const char *yaml, struct lm_instance_spec *spec)
 {
   struct lm_config *config = NULL;
   char *text = lm_format("part: %s\n", yaml);
@@ -89,7 +86,7 @@ enum lamina_status probe_try(struct probe *probe, uint32_t kind, const char *yam
   struct lm_instance_spec spec = {.kind = kind};
   *out = NULL;
   probe->error = (struct lm_error){0};
-  LM_TRY(parse(probe, yaml, &spec));
+  LM_TRY(probe_parse(probe, yaml, &spec));
   LM_TRY(lm_instance_create(&probe->host, &spec, out, &probe->error));
   cr_assert(probe->n_instances < PROBE_PARTS);
   probe->instances[probe->n_instances++] = *out;
@@ -103,8 +100,8 @@ struct lm_instance *probe_make(struct probe *probe, uint32_t kind, const char *y
   return instance;
 }
 
-void probe_expect(const struct probe *probe, enum lamina_status status,
-                  enum lamina_status wanted, const char *fragment)
+void probe_expect(const struct probe *probe, enum lamina_status status, enum lamina_status wanted,
+                  const char *fragment)
 {
   cr_assert(status == wanted, "%s, not %s: %s", lm_status_name(status), lm_status_name(wanted),
             probe->error.text);
@@ -187,8 +184,7 @@ void probe_optimizer_step(struct probe_optimizer *optimizer, float *weight, cons
 double probe_penalty(struct probe *probe, struct lm_instance *regularizer, const float *weight,
                      float *grad, int64_t n)
 {
-  struct lamina_penalty penalty = {
-      .size = sizeof penalty, .weight = weight, .grad = grad, .n = n};
+  struct lamina_penalty penalty = {.size = sizeof penalty, .weight = weight, .grad = grad, .n = n};
   struct lm_call call;
   lm_call_init(&call, &probe->host, regularizer, "apply");
   lm_call_begin(&call, &probe->error);
@@ -301,7 +297,7 @@ enum lamina_status probe_data_open(struct probe *probe, const char *yaml, const 
   struct lm_instance_spec spec = {.kind = LAMINA_KIND_DATASET, .role = role};
   *out = (struct probe_data){.probe = probe, .transforms = {.host = &probe->host}};
   probe->error = (struct lm_error){0};
-  LM_TRY(parse(probe, yaml, &spec));
+  LM_TRY(probe_parse(probe, yaml, &spec));
   LM_TRY(lm_dataset_create(&probe->host, &spec, role, &out->dataset, &probe->error));
   return lm_dataset_open(out->dataset, &probe->error);
 }
@@ -411,7 +407,7 @@ enum lamina_status probe_data_transform(struct probe_data *data, const char *yam
   struct lm_shape record = sample_of(data, field);
   record.type.dims = record.dims;
   probe->error = (struct lm_error){0};
-  LM_TRY(parse(probe, yaml, &spec));
+  LM_TRY(probe_parse(probe, yaml, &spec));
   return lm_transforms_add(&data->transforms, &spec, field, &record, &probe->error);
 }
 

@@ -34,6 +34,10 @@ void probe_close(struct probe *probe);
  */
 void probe_write(struct probe *probe, const char *name, const void *bytes, size_t size);
 
+/** Reads a component as experiments write it; the spec, but for kind, borrows from the probe. */
+enum lamina_status probe_parse(struct probe *probe, const char *yaml,
+                               struct lm_instance_spec *spec);
+
 /** Makes an instance of a component as experiments write it: "relu", "{sgd: {rate: 1}}". */
 enum lamina_status probe_try(struct probe *probe, uint32_t kind, const char *yaml,
                              struct lm_instance **out);
@@ -47,8 +51,8 @@ struct probe_refusal {
 void probe_refuses(uint32_t kind, const struct probe_refusal *cases, size_t count);
 
 /** Ends the test unless status is the wanted one and the last sentence holds the fragment. */
-void probe_expect(const struct probe *probe, enum lamina_status status,
-                  enum lamina_status wanted, const char *fragment);
+void probe_expect(const struct probe *probe, enum lamina_status status, enum lamina_status wanted,
+                  const char *fragment);
 
 /* ---- optimizers ---- */
 

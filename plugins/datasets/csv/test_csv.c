@@ -3,7 +3,7 @@
  * where they point. The files of data/ are the larger oracle.
  */
 #include <criterion/criterion.h>
-#include <math.h>
+#include <float.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,7 +64,14 @@ Test(csv, cells_are_split_as_rfc_4180_says)
       {"1,2,0\n3,4,1\n", "", 2, 2, 2, {1, 2, 3, 4}, {0, 1}},
       {"1,2,0\n3,4,1", "", 2, 2, 2, {1, 2, 3, 4}, {0, 1}},
       {"1,2,0\r\n3,4,1\r\n", "", 2, 2, 2, {1, 2, 3, 4}, {0, 1}},
-      {"\xef\xbb\xbf" "1,2,0\n3,4,1\n", "", 2, 2, 2, {1, 2, 3, 4}, {0, 1}},
+      {"\xef\xbb\xbf"
+       "1,2,0\n3,4,1\n",
+       "",
+       2,
+       2,
+       2,
+       {1, 2, 3, 4},
+       {0, 1}},
       {"\n\n1,2,0\n\r\n3,4,1\n\n", "", 2, 2, 2, {1, 2, 3, 4}, {0, 1}},
       {" 1 ,\t2,0\n3,  4 , 1 \n", "", 2, 2, 2, {1, 2, 3, 4}, {0, 1}},
       {"\"1\",\"2\",\"0\"\r\n\"3\" , \"4\",1\r\n", "", 2, 2, 2, {1, 2, 3, 4}, {0, 1}},
@@ -72,7 +79,21 @@ Test(csv, cells_are_split_as_rfc_4180_says)
       {"1\t2\t0\n3\t4\t1\n", "separator: \"\\t\"", 2, 2, 2, {1, 2, 3, 4}, {0, 1}},
       {"1 2 0\n3 4 1\n", "separator: ' '", 2, 2, 2, {1, 2, 3, 4}, {0, 1}},
       {"-1.5,+2e2,0\n.5,4.,1\n", "", 2, 2, 2, {-1.5f, 200, 0.5f, 4}, {0, 1}},
-      {"0.1,16777217,0\n3.4028234e38,1e-46,1\n", "", 2, 2, 2, {0.1f, 16777216, 3.4028234e38f, 0},
+      {"0.1,16777217,0\n3.40282347e+38,1e-46,1\n",
+       "",
+       2,
+       2,
+       2,
+       {0.1f, 16777216, FLT_MAX, 0},
+       {0, 1}}, /* as %.9g writes the largest */
+      /* more digits than a number keeps, before the point and behind it */
+      {"123456789012345678901234567890,0.1000000000000000000000000001,0\n"
+       "0.00000000000000000000000000000000000000012345678901234567890123456789e40,-0,1\n",
+       "",
+       2,
+       2,
+       2,
+       {123456789012345678901234567890.0f, 0.1f, 1.2345678901234568f, 0},
        {0, 1}},
       {"1,2,0\n3,4,1\n5,6,7\n", "limit: 2", 2, 2, 2, {1, 2, 3, 4}, {0, 1}},
   };
@@ -102,7 +123,13 @@ Test(csv, class_names_are_numbered_in_byte_order_or_as_given)
       {"1,pear\n2,apple\n3,fig\n4,pear\n", "", 4, 1, 3, {1, 2, 3, 4}, {2, 0, 1, 2}},
       {"1,pear\n2,apple\n3,fig\n", "names: 'pear,fig,apple'", 3, 1, 3, {1, 2, 3}, {0, 2, 1}},
       {"1,a\n2,B\n3,\"a\"\n", "", 3, 1, 2, {1, 2, 3}, {1, 0, 1}},
-      {"1,x\n2,7\n3,x\n", "header: absent", 3, 1, 2, {1, 2, 3}, {1, 0, 1}}, /* a number among names is a name */
+      {"1,x\n2,7\n3,x\n",
+       "header: absent",
+       3,
+       1,
+       2,
+       {1, 2, 3},
+       {1, 0, 1}}, /* a number among names is a name */
       {"1,\"a,b\"\n2,\"a\"\"b\"\n", "", 2, 1, 2, {1, 2}, {1, 0}}, /* '\"' is below ',' */
       {"1,0\n2,3\n", "classes: 5", 2, 1, 5, {1, 2}, {0, 3}},
   };
@@ -139,14 +166,15 @@ Test(csv, what_is_wrong_in_a_table_is_told_by_line_and_column)
   static const struct {
     const char *text, *settings, *fragment;
   } cases[] = {
-      {"a,b,c\n1,2,0\n3,x,1\n", "",
-       "t.csv:3: column 2 ('b'): found 'x', expected a number"},
+      {"a,b,c\n1,2,0\n3,x,1\n", "", "t.csv:3: column 2 ('b'): found 'x', expected a number"},
       {"1,2,0\n\n3,,1\n", "", "t.csv:3: column 2: found nothing, expected a number"},
       {"1,2,0\n3,\"\",1\n", "", "t.csv:2: column 2: found nothing, expected a number"},
       {"1,2,0\n3,nan,1\n", "", "t.csv:2: column 2: found 'nan', expected a number"},
       {"nan,2,0\n3,4,1\n", "", "t.csv:1: column 1: found 'nan', expected a number"},
       {"1,2,0\n3,inf,1\n", "", "t.csv:2: column 2: found 'inf', expected a number"},
       {"1,2,0\n3,1e39,1\n", "", "t.csv:2: column 2: found '1e39', expected a number that float32"},
+      {"1,2,0\n3,3.4028236e38,1\n", "",
+       "t.csv:2: column 2: found '3.4028236e38', expected a number that"},
       {"1,2,0\n3,1e400,1\n", "", "t.csv:2: column 2: found '1e400', expected a number that"},
       {"1,2,0\n3,0x10,1\n", "", "t.csv:2: column 2: found '0x10', expected a number"},
       {"1,2,0\n3,1_000,1\n", "", "t.csv:2: column 2: found '1_000', expected a number"},
@@ -164,7 +192,8 @@ Test(csv, what_is_wrong_in_a_table_is_told_by_line_and_column)
       {"1,2,0\n3,4,-1\n", "", "t.csv:2: column 3: found '-1', expected a class number"},
       {"1,2,0\n3,4,0.5\n", "", "t.csv:2: column 3: found '0.5', expected a class number"},
       {"1,2,0\n3,4,\n", "", "t.csv:2: column 3: found nothing, expected a class number"},
-      {"1,2,0\n3,4,5\n", "classes: 3", "t.csv:2: column 3: found '5', expected a class from 0 to 2"},
+      {"1,2,0\n3,4,5\n", "classes: 3",
+       "t.csv:2: column 3: found '5', expected a class from 0 to 2"},
       {"1,2,0\n3,4,b\n", "", "t.csv:2: column 3: found 'b', expected a class number, as in"},
       {"1,2,a\n3,4,b\n", "names: 'a,c'", "t.csv:2: column 3: found 'b', expected one of the class"},
       {"1,2,a\n3,4,\n", "header: absent",
@@ -240,8 +269,8 @@ static void check_file(const struct known_file *wanted)
   struct probe probe;
   struct probe_data data;
   int64_t of_class[10] = {0};
-  char *yaml = lm_format("{csv: {file: '%s/data/%s'}}", ls_environment("LAMINA_TEST_SOURCE"),
-                         wanted->file);
+  char *yaml =
+      lm_format("{csv: {file: '%s/data/%s'}}", ls_environment("LAMINA_TEST_SOURCE"), wanted->file);
   probe_open(&probe, 1);
   probe_expect(&probe, probe_data_open(&probe, yaml, "train", &data), LAMINA_OK, "");
   cr_assert_eq(data.dataset->count, wanted->records);
@@ -265,8 +294,12 @@ Test(csv, the_files_of_this_project_hold_what_their_collections_say)
   static const struct known_file files[] = {
       {"iris.csv", 150, 4, {50, 50, 50}, {5.1f, 3.5f, 1.4f, 0.2f}, 1},
       {"breast_cancer.csv", 569, 30, {212, 357}, {17.99f, 10.38f, 122.8f, 1001}, 1},
-      {"digits.csv.gz", 1797, 64, {178, 182, 177, 183, 181, 182, 181, 179, 174, 180},
-       {0, 0, 5, 13}, 0},
+      {"digits.csv.gz",
+       1797,
+       64,
+       {178, 182, 177, 183, 181, 182, 181, 179, 174, 180},
+       {0, 0, 5, 13},
+       0},
   };
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
     check_file(&files[i]);

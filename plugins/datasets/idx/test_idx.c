@@ -16,7 +16,10 @@ struct bytes {
   const char *at;
   size_t size;
 };
-#define BYTES(text) {text, sizeof(text) - 1}
+#define BYTES(text)        \
+  {                        \
+    text, sizeof(text) - 1 \
+  }
 
 #define IMAGES "\0\0\x08\x02\0\0\0\x03\0\0\0\x02"
 #define LABELS "\0\0\x08\x01\0\0\0\x03"
@@ -116,8 +119,8 @@ Test(idx, every_element_type_becomes_the_number_it_stands_for)
     cr_assert(data.dataset->count == 2 && data.dataset->n_fields == 1);
     probe_data_load(&data, 2);
     const float *got = probe_data_batch(&data, 0, 2, 0);
-    cr_assert_arr_eq(got, cases[i].numbers, 2 * sizeof *got, "type %d: %g, %g",
-                     cases[i].file.at[2], (double)got[0], (double)got[1]);
+    cr_assert_arr_eq(got, cases[i].numbers, 2 * sizeof *got, "type %d: %g, %g", cases[i].file.at[2],
+                     (double)got[0], (double)got[1]);
     probe_data_close(&data);
   }
   probe_close(&probe);
@@ -186,7 +189,8 @@ Test(idx, labels_that_do_not_fit_are_refused)
       {BYTES("\0\0\x08\1\0\0\0\2\0\1"), both, "b.idx has 2 labels"},
       {BYTES("\0\0\x08\1\0\0\0\4\0\1\0\0"), both, "a.idx has 3 records"},
       {BYTES(IMAGES "abcdef"), both, "found 2 dimensions of type 0x08"},
-      {BYTES("\0\0\x0d\1\0\0\0\3\0\0\0\0\0\0\0\0\0\0\0\0"), both, "found 1 dimensions of type 0x0d"},
+      {BYTES("\0\0\x0d\1\0\0\0\3\0\0\0\0\0\0\0\0\0\0\0\0"), both,
+       "found 1 dimensions of type 0x0d"},
       {BYTES(LABELS "\0\xff\0"), ten, "record 1 (from 0) has label 255, expected 0 to 9"},
       {BYTES(LABELS "\x0a\0\0"), ten, "record 0 (from 0) has label 10, expected 0 to 9"},
       {BYTES("\0\0\x09\1\0\0\0\3\0\0\xff"), both, "record 2 (from 0) has label -1"},
@@ -315,9 +319,10 @@ static void check_mnist(const char *folder, const struct mnist *wanted, double *
 /* Counts of digits are published; the sum of all pixels, 33.318 a pixel, is Python's. */
 Test(idx, mnist_has_the_digits_that_it_is_known_for)
 {
-  static const struct mnist train = {
-      "train", 60000, {5, 0, 4, 1, 9},
-      {5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949}};
+  static const struct mnist train = {"train",
+                                     60000,
+                                     {5, 0, 4, 1, 9},
+                                     {5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949}};
   static const struct mnist test = {
       "t10k", 10000, {7, 2, 1, 0, 4}, {980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009}};
   const char *folder = ls_data();

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/support/layer_checklist.h"
+#include "tests/support/layer_oracle.h"
 
 static const char *const shapes[] = {"0x3", "1", "1x1", "7x13", "2x1x3x5", "50021", NULL};
 
@@ -47,4 +48,10 @@ Test(relu, gives_these_bits_at_zero_and_at_the_ends)
     cr_assert_eq(dx, -2.5f * rows[i].slope, "at %a: %a", (double)rows[i].x, (double)dx);
   }
   ls_close(probe);
+}
+
+/* Nothing is rounded. */
+Test(relu, equals_pytorch)
+{
+  ls_check_oracle("layer", "relu", 0, &(struct ls_tolerance){0});
 }

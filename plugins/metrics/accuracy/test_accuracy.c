@@ -114,12 +114,26 @@ Test(accuracy, takes_the_first_largest_output_and_no_row_with_nan)
 {
   const struct batch_case cases[] = {
       /* the largest; the first of two; all alike; infinities */
-      {{4, 3}, {4}, 2, 1, false, {1, 9, 2, 5, 5, 1, 0, 0, 0, -INFINITY, 1, INFINITY},
-       {1, 0, 0, 2}, {0}, 1.0},
+      {{4, 3},
+       {4},
+       2,
+       1,
+       false,
+       {1, 9, 2, 5, 5, 1, 0, 0, 0, -INFINITY, 1, INFINITY},
+       {1, 0, 0, 2},
+       {0},
+       1.0},
       /* the second of two is not taken */
       {{4, 3}, {4}, 2, 1, false, {1, 9, 2, 5, 5, 1, 0, 0, 0, 1, 1, 1}, {1, 1, 2, 1}, {0}, 0.25},
       /* NaN before, behind and in the right place: wrong each time; the last row is right */
-      {{4, 3}, {4}, 2, 1, false, {NAN, 9, 2, 5, 1, NAN, 0, NAN, 0, 1, 2, 1}, {1, 0, 1, 1}, {0},
+      {{4, 3},
+       {4},
+       2,
+       1,
+       false,
+       {NAN, 9, 2, 5, 1, NAN, 0, NAN, 0, 1, 2, 1},
+       {1, 0, 1, 1},
+       {0},
        0.25},
       /* one output: NaN is neither class */
       {{4, 1}, {4}, 2, 1, false, {NAN, NAN, 1, -1}, {0, 1, 1, 0}, {0}, 0.5},
@@ -129,8 +143,15 @@ Test(accuracy, takes_the_first_largest_output_and_no_row_with_nan)
       {{2, 3}, {2, 3}, 2, 2, true, {1, 9, 2, 5, 1, 1}, {0}, {0, 1, 0, 0.3f, 0.3f, 0.4f}, 0.5},
       {{4, 1}, {4, 1}, 2, 2, true, {3, -3, 3, 3}, {0}, {1, 0, 0.5f, 0.51f}, 0.75},
       /* a class for each step of a sequence */
-      {{2, 3, 2}, {2, 3}, 3, 2, false, {0, 1, 1, 0, 0, 1, 1, 0, 1, 0, 0, 1}, {1, 0, 1, 0, 0, 0},
-       {0}, 5.0 / 6.0},
+      {{2, 3, 2},
+       {2, 3},
+       3,
+       2,
+       false,
+       {0, 1, 1, 0, 0, 1, 1, 0, 1, 0, 0, 1},
+       {1, 0, 1, 0, 0, 0},
+       {0},
+       5.0 / 6.0},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     check_batch(&cases[i]);

@@ -40,6 +40,9 @@ Test(metric_mse, large_numbers_do_not_hide_small_differences)
   static const float target[] = {16777214.0f, 16777216.0f, -16777214.0f, 1e30f};
   struct lamina_type flat = lamina_type_f32(1, n);
   cr_assert_eq(value_of(&flat, 4, prediction, target), 3.0);
+  /* 2^24 + 3 has no float32 */
+  static const float spread[] = {4096.0f, 1.0f, 1.0f, 1.0f}, zero[] = {0, 0, 0, 0};
+  cr_assert_eq(value_of(&flat, 4, spread, zero), 16777219.0 / 4);
 }
 
 Test(metric_mse, what_is_not_a_number_shows)

@@ -50,9 +50,9 @@ static double descend(const struct descent *descent)
   float weight = descent->start;
   probe_open(&probe, 1);
   probe_optimizer_open(&probe, descent->optimizer, 1, &optimizer);
-  struct lm_instance *penalty =
-      descent->penalty == NULL ? NULL
-                               : probe_make(&probe, LAMINA_KIND_REGULARIZER, descent->penalty);
+  struct lm_instance *penalty = descent->penalty == NULL
+                                    ? NULL
+                                    : probe_make(&probe, LAMINA_KIND_REGULARIZER, descent->penalty);
   for (int step = 0; step < descent->steps; step++) {
     float grad = weight - 1.0f;
     if (penalty != NULL) {

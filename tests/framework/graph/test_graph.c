@@ -61,7 +61,9 @@ Test(graph, refuses_cycles_naming_the_nodes_along_them)
             "- {sigmoid: {}, name: c, inputs: [b]}\n"
             "- {relu: {}, name: end, inputs: [c]}\n" REST,
        LAMINA_E_INVALID,
-       {"net.yaml:", "cycle", "'c' needs 'b' (line 4), which needs 'a' (line 3), which needs 'c' (line 5)"}},
+       {"net.yaml:", "cycle",
+        "'c' needs 'b' (line 4), which needs 'a' (line 3), "
+        "which needs 'c' (line 5)"}},
       {DATA "model:\n"
             "- {relu: {}, name: a, inputs: [b]}\n"
             "- {tanh: {}, name: b, inputs: [a]}\n" REST,
@@ -114,8 +116,7 @@ Test(graph, resolves_names_or_says_what_was_meant)
 
 Test(graph, names_nodes_after_their_plugins)
 {
-  expect_order("model: [relu, relu, {relu: {}, name: mine}, relu]\n",
-               " relu relu2 mine relu3 dot");
+  expect_order("model: [relu, relu, {relu: {}, name: mine}, relu]\n", " relu relu2 mine relu3 dot");
 }
 
 Test(graph, names_both_places_when_shapes_do_not_fit)
@@ -126,8 +127,8 @@ Test(graph, names_both_places_when_shapes_do_not_fit)
             "- {dense: {units: 6}, name: six, inputs: [input]}\n"
             "- {add: {}, name: join, inputs: [five, six]}\n" REST,
        LAMINA_E_SHAPE,
-       {"net.yaml:5", "'five' [N, 5] float32 (net.yaml:3:", "'six' [N, 6] float32 (net.yaml:4:",
-        "join"}},
+       {"net.yaml:5",
+        "'five' [N, 5] float32 (net.yaml:3:", "'six' [N, 6] float32 (net.yaml:4:", "join"}},
       {DATA "model:\n- {dense: {units: 5}, name: five}\n" REST,
        LAMINA_E_SHAPE,
        {"'five' [N, 5] float32 (net.yaml:3:", "field 'target' [N, 4] float32 (net.yaml:1:"}},
@@ -175,8 +176,7 @@ Test(graph, refuses_weights_that_depend_on_the_batch)
   cr_assert_eq(ls_net_build(&net, DATA "model:\n- {probe: {fault: grows}}\n" REST, 1), LAMINA_OK,
                "%s", net.error.text);
   struct lm_inference *inference = NULL;
-  cr_expect_eq(lm_graph_infer(net.experiment->graph, 3, &inference, &net.error),
-               LAMINA_E_PLUGIN);
+  cr_expect_eq(lm_graph_infer(net.experiment->graph, 3, &inference, &net.error), LAMINA_E_PLUGIN);
   cr_expect(strstr(net.error.text, "net.yaml:3") != NULL &&
                 strstr(net.error.text, "another batch size") != NULL,
             "%s", net.error.text);
@@ -237,15 +237,15 @@ Test(graph, refuses_to_share_what_does_not_fit)
   ls_expect_refusals(rows, COUNT_OF(rows), false);
 }
 
-#define R23(IN_PLACE)                                          \
-  "data: {train: {two_fields: {samples: 1, width: 1}}}\n"      \
-  "model:\n"                                                   \
-  "- {variable: {}, name: x, inputs: [input]}\n"               \
-  "- {sin: {}, name: s, inputs: [x]}\n"                        \
-  "- {exp: {}, name: e, inputs: [x]}\n"                        \
-  "- {product: {}, name: p, inputs: [s, e]}\n"                 \
-  "- {product: {}, name: q, inputs: [x, x]}\n"                 \
-  "- {add: {}, inputs: [p, q]" IN_PLACE "}\n"                  \
+#define R23(IN_PLACE)                                     \
+  "data: {train: {two_fields: {samples: 1, width: 1}}}\n" \
+  "model:\n"                                              \
+  "- {variable: {}, name: x, inputs: [input]}\n"          \
+  "- {sin: {}, name: s, inputs: [x]}\n"                   \
+  "- {exp: {}, name: e, inputs: [x]}\n"                   \
+  "- {product: {}, name: p, inputs: [s, e]}\n"            \
+  "- {product: {}, name: q, inputs: [x, x]}\n"            \
+  "- {add: {}, inputs: [p, q]" IN_PLACE "}\n"             \
   "loss: {dot: {}}\noptimizer: {sgd: {}}\ntrain: {batch: 1}\n"
 
 Test(graph, sums_the_gradients_of_a_value_that_is_used_five_times)

@@ -46,8 +46,8 @@ enum { S = LAMINA_SKIP, W = LAMINA_WRITE, A = LAMINA_ADD };
 Test(gradients, are_written_by_the_first_consumer_and_added_to_by_the_others)
 {
   static const struct request rows[] = {
-      {"a", true, {S, S}, W},     {"left", true, {A, S}, S}, {"right", true, {W, S}, S},
-      {"join", true, {W, W}, S},  {"twice", true, {A, A}, S}, {"dot", true, {W, S}, S},
+      {"a", true, {S, S}, W},    {"left", true, {A, S}, S},  {"right", true, {W, S}, S},
+      {"join", true, {W, W}, S}, {"twice", true, {A, A}, S}, {"dot", true, {W, S}, S},
   };
   expect_requests(DATA "model:\n"
                        "- {dense: {units: 4}, name: a}\n"
@@ -70,7 +70,9 @@ Test(gradients, of_shared_weights_are_written_once_and_then_added_to)
 Test(gradients, are_not_computed_before_the_first_trainable_weight)
 {
   static const struct request rows[] = {
-      {"a", false, {S, S}, S}, {"b", false, {S, S}, S}, {"c", true, {S, S}, W},
+      {"a", false, {S, S}, S},
+      {"b", false, {S, S}, S},
+      {"c", true, {S, S}, W},
       {"d", true, {W, S}, W},
   };
   expect_requests(DATA "model:\n"
@@ -227,8 +229,8 @@ Test(freeze, stops_the_states_of_a_frozen_node)
   static const char *const keys[] = {"", ", freeze: true"};
   for (int i = 0; i < 2; i++) {
     struct ls_net net = {0};
-    char *yaml = lm_format(DATA "model:\n- {dense: {units: 4}}\n- {probe: {state: true}%s}\n" REST,
-                           keys[i]);
+    char *yaml =
+        lm_format(DATA "model:\n- {dense: {units: 4}}\n- {probe: {state: true}%s}\n" REST, keys[i]);
     ls_net_open(&net, yaml, 1);
     train_steps(&net, 5);
     cr_expect_eq(((float *)net.session->store.state_views[0].data)[0], i == 0 ? 5.0f : 0.0f);
