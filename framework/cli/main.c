@@ -41,6 +41,11 @@ static const char OPTIONS[] =
     "  --quiet             no progress\n"
     "  --help, --version\n"
     "\n"
+    "Environment\n"
+    "  LAMINA_PLUGIN_PATH   folders of plugins, after those of --plugin-path\n"
+    "  LAMINA_LOAD_SECONDS  how long a plugin may take to load and set up; default 30\n"
+    "  LAMINA_DEBUG=loader  says how each plugin is found\n"
+    "\n"
     "Exit codes: 0 done, 64 usage, 65 bad input, 66 missing input, 70 internal or a broken\n"
     "plugin, 71 memory, 74 input or output, 75 stopped by a signal with a checkpoint written.\n";
 

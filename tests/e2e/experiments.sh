@@ -65,7 +65,7 @@ for file in "$source"/plugins/*/*/*.yaml; do
   wants 0 good
   examples=$((examples + 1))
 done
-[ "$examples" -ge 15 ] || fail "only $examples examples of plugins were found"
+[ "$examples" -ge 25 ] || fail "only $examples examples of plugins were found"
 
 # A metric keeps its name as a key when the loss is of the same plugin.
 lamina train "$source/plugins/metrics/mse/mse.yaml" --run-dir mse --quiet --set train.epochs=1
