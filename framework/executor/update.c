@@ -182,6 +182,24 @@ static double gradient_norm(struct lm_updater *updater)
   return sqrt(sum);
 }
 
+/* A norm that is not finite cannot shorten anything: name a weight whose gradient is to blame. */
+static enum lamina_status refuse_norm(const struct lm_updater *updater, struct lm_error *error)
+{
+  const struct lm_store *store = updater->store;
+  for (uint32_t i = 0; i < store->graph->n_parameters; i++) {
+    const struct lm_parameter *parameter = store->graph->parameters[i];
+    int64_t count = lm_store_is_trained(store, i) ? lamina_type_count(&parameter->shape.type) : 0;
+    for (int64_t k = 0; k < count; k++) {
+      if (!isfinite(store->gradients[store->offsets[i] + (size_t)k])) {
+        return lm_fail(error, LAMINA_E_NONFINITE,
+                       "the gradient of weight '%s' is not finite, so it cannot be clipped",
+                       parameter->name);
+      }
+    }
+  }
+  return lm_fail(error, LAMINA_E_NONFINITE, "the norm of all gradients is not finite");
+}
+
 /* ---- the optimizer ---- */
 
 struct step_work {
@@ -245,6 +263,9 @@ enum lamina_status lm_updater_step(struct lm_updater *updater, uint64_t step, do
   LM_TRY(penalize(updater, true, &report->penalty, error));
   if (updater->clip_norm > 0.0) {
     report->norm = gradient_norm(updater);
+    if (!isfinite(report->norm)) {
+      return refuse_norm(updater, error);
+    }
   }
   const char *previous = lm_guard_enter(updater->optimizer->label);
   enum lamina_status status = LAMINA_OK;

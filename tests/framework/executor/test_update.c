@@ -60,6 +60,26 @@ Test(update, shortens_gradients_to_the_norm_that_is_allowed)
   }
 }
 
+Test(update, refuses_to_clip_a_gradient_that_is_not_finite)
+{
+  struct ls_net net = {0};
+  struct lm_update_report report;
+  ls_net_open(&net,
+              DATA "model:\n- {dense: {units: 4}}\nloss: mse\noptimizer: {sgd: {rate: 1}}\n"
+                   "train: {batch: 8, clip: 1}\n",
+              1);
+  (void)update(&net, 0);
+  const struct lm_store *store = &net.session->store;
+  float before = store->weights[0];
+  store->gradients[store->offsets[1]] = NAN;
+  cr_expect_eq(lm_updater_step(net.session->updater, 2, 1.0, &report, &net.error),
+               LAMINA_E_NONFINITE);
+  cr_expect_str_eq(net.error.text,
+                   "the gradient of weight 'dense/bias' is not finite, so it cannot be clipped");
+  cr_expect_eq(store->weights[0], before, "nothing is updated");
+  ls_net_release(&net);
+}
+
 /* ---- penalties ---- */
 
 Test(update, adds_penalties_to_the_gradient_and_reports_them_apart)
