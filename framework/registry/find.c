@@ -219,8 +219,8 @@ enum lamina_status lm_registry_open_file(struct lm_registry *registry, const cha
   const char *file = slash == NULL ? path : slash + 1;
   if (lm_file_split(file, &candidate.kind, name) != LM_FILE_PLUGIN) {
     return lm_fail(error, LAMINA_E_INVALID,
-                   "refused %s: a plugin's file is named <kind>_<name>.so, such as "
-                   "layer_dense.so",
+                   "refused %s: a plugin's file is named <kind>_<name>.so, the kind as "
+                   "'lamina list' has it",
                    path);
   }
   if (path[0] != '/' && getcwd(folder, sizeof folder) == NULL) {

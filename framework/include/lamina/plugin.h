@@ -208,9 +208,9 @@ struct lamina_nothing {
 #define LAMINA_PLUGIN(...) LAMINA_PLUGIN_(__VA_ARGS__)
 #define LAMINA_PLUGIN_(KIND, kind, name, version, summary, T, rows, n, table)                   \
   static const char lamina_marker_[] =                                                         \
-      "\177LAMINA\0abi=" LAMINA_VERSION_TEXT_(LAMINA_TARGET_MINOR) "\0built=" LAMINA_VERSION_TEXT_( \
-          LAMINA_ABI_MINOR) "\0kind=" #kind "\0name=" #name "\0version=" version                \
-                            "\0isa=" LAMINA_ISA "\0";                                          \
+      "\177LAMINA\0abi=" LAMINA_VERSION_TEXT_(LAMINA_TARGET_MINOR)                             \
+      "\0built=" LAMINA_VERSION_TEXT_(LAMINA_ABI_MINOR)                                        \
+      "\0kind=" #kind "\0name=" #name "\0version=" version "\0isa=" LAMINA_ISA "\0";           \
   LAMINA_EXTERN_ LAMINA_EXPORT const struct lamina_plugin                                      \
       kind##_##name##_LTX_lamina_plugin_v1;                                                    \
   LAMINA_USED const struct lamina_plugin kind##_##name##_LTX_lamina_plugin_v1 = {              \

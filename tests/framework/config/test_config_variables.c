@@ -100,8 +100,9 @@ static const struct {
      "${env:NAME:?what it is for}"},
     {"a: ${env:}", "t.yaml:1:4: '${env:}': expected ${name}, ${env:NAME}, ${env:NAME:-fallback} "
                    "or ${env:NAME:?what it is for}"},
-    {"a: ${env:A=B}", "t.yaml:1:4: '${env:A=B}': expected ${name}, ${env:NAME}, ${env:NAME:-fallback} "
-                      "or ${env:NAME:?what it is for}"},
+    {"a: ${env:A=B}",
+     "t.yaml:1:4: '${env:A=B}': expected ${name}, ${env:NAME}, ${env:NAME:-fallback} "
+     "or ${env:NAME:?what it is for}"},
     {"vars: [1]", "t.yaml:1:7: vars: expected a map of variables, found a list"},
     {"vars: {a.b: 1}",
      "t.yaml:1:8: the variable 'a.b' has a name other than up to 63 letters, digits and _"},
