@@ -61,7 +61,7 @@ enum { LAMINA_DECAY_DECOUPLED_LR = 0, LAMINA_DECAY_DECOUPLED = 1 };
   int32_t decay_reserved
 
 #define LAMINA_DECAY_SETTINGS(T, deflt)                                                      \
-  LAMINA_F64(T, weight_decay, deflt, "[0, 1)", "weight decay d, beside the gradient step"),          \
+  LAMINA_F64(T, weight_decay, deflt, "[0, 1)", "weight decay d, beside the gradient step"), \
       LAMINA_CHOICE(T, decay_mode, "decoupled_lr", "decoupled_lr|decoupled",                 \
                     "decoupled_lr shrinks by 1 - rate * d a step, decoupled by 1 - d")
 
