@@ -192,7 +192,11 @@ static int32_t setup(void *self, struct lamina_call *call)
   (void)call;
   openblas_set_num_threads(1);
   gemm->interface = (struct lamina_gemm){
-      .size = sizeof gemm->interface, .self = gemm, .scratch = scratch, .run = run};
+      .size = sizeof gemm->interface,
+      .self = gemm,
+      .scratch = scratch,
+      .run = run,
+      .isa = openblas_get_corename()};
   return LAMINA_OK;
 }
 
