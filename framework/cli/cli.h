@@ -25,7 +25,8 @@ struct lm_cli {
   const char *run_dir, *plugin_path, *input, *output;
   char seed[64];
   uint32_t threads; /* 0: as many as make sense */
-  bool resume, json, yaml, classes, all, quiet, help;
+  double seconds;   /* --seconds; 0: not given */
+  bool resume, json, yaml, classes, all, quiet, help, profile;
   struct lm_registry *registry;
   struct lm_pool *pool;
 };
@@ -39,6 +40,7 @@ enum lamina_status lm_cli_parse(int argc, char **argv, struct lm_cli *cli,
 
 /* Commands. */
 enum lamina_status lm_command_train(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_bench(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_check(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_summary(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_plan(struct lm_cli *cli, struct lm_error *error);

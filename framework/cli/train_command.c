@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "cli/cli.h"
+#include "trainer/profile.h"
 #include "trainer/run_folder.h"
 #include "trainer/train.h"
 
@@ -160,8 +161,16 @@ static void print_result(const struct lm_train_result *result, const char *run_d
   lm_text_release(&text);
 }
 
+static void print_profile(const struct lm_profile *profile)
+{
+  struct lm_text text = {0};
+  lm_profile_text(profile, &text);
+  (void)fprintf(stderr, "%s", lm_text_get(&text));
+  lm_text_release(&text);
+}
+
 static enum lamina_status train(struct lm_cli *cli, struct lm_experiment *experiment,
-                                struct lm_error *error)
+                                struct lm_profile *profile, struct lm_error *error)
 {
   struct display display = {.cli = cli, .terminal = !cli->quiet && isatty(STDERR_FILENO) != 0};
   struct lm_train_result result;
@@ -173,6 +182,7 @@ static enum lamina_status train(struct lm_cli *cli, struct lm_experiment *experi
       .run_dir = run_dir,
       .resume = cli->resume,
       .stop = lm_stop_install(),
+      .profile = profile,
       .observer = {&display, show_step, show_epoch, show_note}};
   enum lamina_status status = lm_experiment_open_data(experiment, error);
   if (status == LAMINA_OK) {
@@ -182,6 +192,9 @@ static enum lamina_status train(struct lm_cli *cli, struct lm_experiment *experi
   if (status == LAMINA_OK && !cli->json) {
     print_result(&result, run_dir);
   }
+  if (status == LAMINA_OK && profile != NULL) {
+    print_profile(profile);
+  }
   lm_free(run_dir);
   return status;
 }
@@ -189,8 +202,14 @@ static enum lamina_status train(struct lm_cli *cli, struct lm_experiment *experi
 enum lamina_status lm_command_train(struct lm_cli *cli, struct lm_error *error)
 {
   struct lm_experiment *experiment = NULL;
+  struct lm_profile *profile = NULL;
   LM_TRY(lm_cli_experiment(cli, &experiment, error));
-  enum lamina_status status = train(cli, experiment, error);
+  enum lamina_status status =
+      cli->profile ? lm_profile_create(experiment, &profile, error) : LAMINA_OK;
+  if (status == LAMINA_OK) {
+    status = train(cli, experiment, profile, error);
+  }
+  lm_profile_free(profile);
   lm_experiment_free(experiment);
   return status;
 }

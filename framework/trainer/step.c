@@ -47,7 +47,7 @@ void lm_training_begin_epoch(struct lm_training *training)
   }
 }
 
-static double schedule_factor(const struct lm_training *training)
+double lm_training_factor(const struct lm_training *training)
 {
   const struct lm_instance *schedule = training->experiment->schedule;
   struct lamina_progress progress = {.size = sizeof progress,
@@ -58,9 +58,9 @@ static double schedule_factor(const struct lm_training *training)
                           : schedule->plugin->table.schedule.factor(schedule->self, &progress);
 }
 
-static enum lamina_status tell_nonfinite(struct lm_training *training,
-                                         struct lm_program *program, double loss,
-                                         struct lm_error *error)
+enum lamina_status lm_training_tell_nonfinite(struct lm_training *training,
+                                              struct lm_program *program, double loss,
+                                              struct lm_error *error)
 {
   enum lamina_status status =
       lm_program_find_nonfinite(program, training->progress.step, error);
@@ -87,10 +87,10 @@ static enum lamina_status compute(struct lm_training *training, int64_t begin, i
   LM_TRY(lm_program_forward(program, progress->step, error));
   double loss = lm_session_loss(session, program);
   if (!isfinite(loss)) {
-    return tell_nonfinite(training, program, loss, error);
+    return lm_training_tell_nonfinite(training, program, loss, error);
   }
   LM_TRY(lm_program_backward(program, progress->step, error));
-  LM_TRY(lm_updater_step(session->updater, progress->step + 1, schedule_factor(training), &report,
+  LM_TRY(lm_updater_step(session->updater, progress->step + 1, lm_training_factor(training), &report,
                          error));
   training->rate = report.rate;
   progress->loss_sum += loss * (double)n;
@@ -105,7 +105,8 @@ enum lamina_status lm_training_step(struct lm_training *training, struct lm_erro
   int64_t begin = progress->batch * training->batch;
   int64_t left = training->session->train.count - begin;
   int64_t n = left < training->batch ? left : training->batch;
-  LM_TRY(compute(training, begin, n, error));
+  LM_TRY(training->profile == NULL ? compute(training, begin, n, error)
+                                   : lm_profile_compute(training, begin, n, error));
   progress->step++;
   progress->batch++;
   progress->samples += n;

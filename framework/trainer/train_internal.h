@@ -2,6 +2,7 @@
 #ifndef LM_TRAINER_TRAIN_INTERNAL_H
 #define LM_TRAINER_TRAIN_INTERNAL_H
 
+#include "trainer/profile.h"
 #include "trainer/progress.h"
 #include "trainer/run_folder.h"
 #include "trainer/train.h"
@@ -26,10 +27,22 @@ struct lm_training {
   uint64_t total_steps;
   struct lm_rate_meter epoch_meter, meter;
   double rate; /* of the last update */
+  struct lm_profile *profile; /* borrowed; NULL: none */
 };
 
 /** One update: batch, forward, backward, optimizer. */
 enum lamina_status lm_training_step(struct lm_training *training, struct lm_error *error);
+
+/** Makes the session and counts the steps; opens no run folder. */
+enum lamina_status lm_training_prepare(struct lm_training *training, struct lm_error *error);
+
+/** What the schedule makes of the rate in the present step. */
+double lm_training_factor(const struct lm_training *training);
+
+/** The failure of a step whose loss is not finite. */
+enum lamina_status lm_training_tell_nonfinite(struct lm_training *training,
+                                              struct lm_program *program, double loss,
+                                              struct lm_error *error);
 
 /** Puts the records of the present epoch into their order. */
 void lm_training_begin_epoch(struct lm_training *training);
