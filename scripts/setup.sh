@@ -29,9 +29,10 @@ say() {
 step() {
   say "$1"
   shift
+  before=$(wc -c 2>/dev/null <"$log" || echo 0)
   "$@" >>"$log" 2>&1 && return 0
   say "this failed: $*"
-  tail -n 40 "$log" >&2
+  tail -c "+$((before + 1))" "$log" | tail -n 40 >&2
   say "the whole log is $log"
   exit 70
 }

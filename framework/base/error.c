@@ -45,13 +45,18 @@ enum lamina_status lm_fail_at(struct lm_error *error, enum lamina_status status,
     format_into(error->text, sizeof error->text, format, args);
     va_end(args);
     error->status = status;
-    if (where != NULL && where->file != NULL && where->line > 0) {
-      lm_error_prefix(error, "%s:%d:%d", where->file, where->line, where->column);
-    } else if (where != NULL && where->file != NULL) {
-      lm_error_prefix(error, "%s", where->file);
-    }
+    lm_error_prefix_at(error, where);
   }
   return status;
+}
+
+void lm_error_prefix_at(struct lm_error *error, const struct lm_where *where)
+{
+  if (where != NULL && where->file != NULL && where->line > 0) {
+    lm_error_prefix(error, "%s:%d:%d", where->file, where->line, where->column);
+  } else if (where != NULL && where->file != NULL) {
+    lm_error_prefix(error, "%s", where->file);
+  }
 }
 
 void lm_error_prefix(struct lm_error *error, const char *format, ...)

@@ -45,6 +45,9 @@ enum lamina_status lm_fail_at(struct lm_error *error, enum lamina_status status,
 /** Puts "text: " before the sentence that error holds. */
 void lm_error_prefix(struct lm_error *error, const char *format, ...) LM_PRINTF(2, 3);
 
+/** Puts "file:line:column: " before the sentence; where may be NULL or unknown. */
+void lm_error_prefix_at(struct lm_error *error, const struct lm_where *where);
+
 /** Adds a clause at the end of the sentence that error holds. */
 void lm_error_suffix(struct lm_error *error, const char *format, ...) LM_PRINTF(2, 3);
 

@@ -19,9 +19,9 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/cpus.h"
 #include "base/memory.h"
 
@@ -94,13 +94,6 @@ static void relax(void)
 #elif defined(__aarch64__)
   __asm__ volatile("yield");
 #endif
-}
-
-static int64_t now(void)
-{
-  struct timespec time;
-  (void)clock_gettime(CLOCK_MONOTONIC, &time);
-  return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
 /* Rounding and the treatment of denormals are the caller's, on every thread. */
@@ -194,7 +187,7 @@ static bool spin_for_work(struct lm_pool *pool)
   if (!pool->spins) {
     return false;
   }
-  int64_t end = now() + SPIN_NANOSECONDS;
+  int64_t end = lm_clock_ns() + SPIN_NANOSECONDS;
   do {
     for (int i = 0; i < POLLS_PER_LOOK; i++) {
       if (atomic_load_explicit(&pool->untaken, memory_order_relaxed) > 0 ||
@@ -203,7 +196,7 @@ static bool spin_for_work(struct lm_pool *pool)
       }
       relax();
     }
-  } while (now() < end);
+  } while (lm_clock_ns() < end);
   return false;
 }
 
@@ -248,7 +241,7 @@ static bool spin_for_end(struct lm_pool *pool, int64_t chunks)
   if (!pool->spins) {
     return false;
   }
-  int64_t end = now() + SPIN_NANOSECONDS;
+  int64_t end = lm_clock_ns() + SPIN_NANOSECONDS;
   do {
     for (int i = 0; i < POLLS_PER_LOOK; i++) {
       if (atomic_load_explicit(&pool->done, memory_order_acquire) == chunks) {
@@ -256,7 +249,7 @@ static bool spin_for_end(struct lm_pool *pool, int64_t chunks)
       }
       relax();
     }
-  } while (now() < end);
+  } while (lm_clock_ns() < end);
   return false;
 }
 

@@ -55,12 +55,18 @@ enum lamina_status lm_build_model(struct lm_experiment *experiment, struct lm_er
 enum lamina_status lm_build_losses(struct lm_experiment *experiment, struct lm_error *error);
 enum lamina_status lm_build_metrics(struct lm_experiment *experiment, struct lm_error *error);
 enum lamina_status lm_build_optimizer(struct lm_experiment *experiment, struct lm_error *error);
+/* After data and metrics: what early stopping watches must be there. */
+enum lamina_status lm_build_monitor(struct lm_experiment *experiment, struct lm_error *error);
 /* After inference: what names weights. */
 enum lamina_status lm_build_freeze(struct lm_experiment *experiment, struct lm_error *error);
 enum lamina_status lm_build_initializers(struct lm_experiment *experiment,
                                          struct lm_error *error);
 enum lamina_status lm_build_regularizers(struct lm_experiment *experiment,
                                          struct lm_error *error);
+
+/** Adds the data's `source:` to the sentence of a missing file. @return status */
+enum lamina_status lm_build_tell_source(const struct lm_experiment *experiment,
+                                        enum lamina_status status, struct lm_error *error);
 
 /** The edge that a reference such as "hidden" or "split.1" names. */
 enum lamina_status lm_build_edge(struct lm_experiment *experiment, const struct lm_value *value,

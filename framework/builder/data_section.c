@@ -1,6 +1,7 @@
 /*
- * The `data:` section: train, test or holdout, transforms. Fields of the data become sources of
- * the graph, as they are behind the transforms.
+ * The `data:` section: train, test or holdout, transforms, and source, a sentence that tells who
+ * misses a file where to get it. Fields of the data become sources of the graph, as they are
+ * behind the transforms.
  */
 #include <string.h>
 
@@ -16,9 +17,27 @@ static enum lamina_status build_dataset(struct lm_experiment *experiment,
   LM_TRY(lm_item_parse(value, "a data set", no_keys, &item, error));
   LM_TRY(lm_item_make_room(experiment, &item, LAMINA_KIND_DATASET, error));
   struct lm_instance_spec spec = item.spec;
+  const struct lm_plugin *plugin;
   spec.kind = LAMINA_KIND_DATASET;
   spec.role = role;
-  return lm_dataset_create(&experiment->host, &spec, role, out, error);
+  /* A plugin that is missing is no file of the data, so it is looked for first. */
+  enum lamina_status status =
+      lm_registry_find(experiment->host.registry, spec.kind, spec.name, &plugin, error);
+  if (status != LAMINA_OK) {
+    lm_error_prefix_at(error, &spec.where);
+    return status;
+  }
+  status = lm_dataset_create(&experiment->host, &spec, role, out, error);
+  return lm_build_tell_source(experiment, status, error);
+}
+
+enum lamina_status lm_build_tell_source(const struct lm_experiment *experiment,
+                                        enum lamina_status status, struct lm_error *error)
+{
+  if (status == LAMINA_E_MISSING && experiment->data_source != NULL) {
+    lm_error_suffix(error, "; where to get it: %s", experiment->data_source);
+  }
+  return status;
 }
 
 static enum lamina_status compare_fields(const struct lm_experiment *experiment,
@@ -135,7 +154,7 @@ static enum lamina_status build_fields(struct lm_experiment *experiment,
 enum lamina_status lm_build_data(struct lm_experiment *experiment, bool predict_only,
                                  struct lm_error *error)
 {
-  static const char *const keys[] = {"train", "test", "holdout", "transforms"};
+  static const char *const keys[] = {"train", "test", "holdout", "transforms", "source"};
   char found[80];
   struct lm_value *root = lm_config_root(experiment->config);
   struct lm_value *data = lm_value_get(root, "data");
@@ -147,6 +166,10 @@ enum lamina_status lm_build_data(struct lm_experiment *experiment, bool predict_
   }
   LM_TRY(lm_value_check_keys(data, "data", keys, sizeof keys / sizeof keys[0], sizeof keys[0],
                              error));
+  struct lm_value *source = lm_value_get(data, "source");
+  if (!lm_value_is_null(source)) {
+    LM_TRY(lm_value_text(source, "source", &experiment->data_source, error));
+  }
   struct lm_value *train = lm_value_get(data, "train");
   struct lm_value *test = lm_value_get(data, "test");
   struct lm_value *holdout = lm_value_get(data, "holdout");

@@ -93,8 +93,10 @@ static enum lamina_status build(struct lm_experiment *experiment, bool predict_o
   LM_TRY(lm_build_data(experiment, predict_only, error));
   LM_TRY(lm_build_model(experiment, error));
   if (!predict_only) {
-    LM_TRY(lm_build_losses(experiment, error));
+    /* Metrics first: of a metric and a loss of one name, the metric's is a key of the logs. */
     LM_TRY(lm_build_metrics(experiment, error));
+    LM_TRY(lm_build_losses(experiment, error));
+    LM_TRY(lm_build_monitor(experiment, error));
     LM_TRY(lm_build_optimizer(experiment, error));
   }
   LM_TRY(lm_graph_sort(experiment->graph, error));
@@ -102,7 +104,11 @@ static enum lamina_status build(struct lm_experiment *experiment, bool predict_o
                         error));
   LM_TRY(lm_build_freeze(experiment, error));
   LM_TRY(lm_build_initializers(experiment, error));
-  return predict_only ? LAMINA_OK : lm_build_regularizers(experiment, error);
+  if (predict_only) {
+    return LAMINA_OK;
+  }
+  LM_TRY(lm_build_regularizers(experiment, error));
+  return lm_service_check(&experiment->host, error);
 }
 
 enum lamina_status lm_experiment_create(struct lm_config *config,
@@ -140,13 +146,19 @@ static void take_classes(struct lm_experiment *experiment)
   }
 }
 
+static enum lamina_status open_dataset(const struct lm_experiment *experiment,
+                                       struct lm_dataset *dataset, struct lm_error *error)
+{
+  return lm_build_tell_source(experiment, lm_dataset_open(dataset, error), error);
+}
+
 enum lamina_status lm_experiment_open_data(struct lm_experiment *experiment,
                                            struct lm_error *error)
 {
   struct lm_inference *inference = NULL;
-  LM_TRY(lm_dataset_open(experiment->train_data, error));
+  LM_TRY(open_dataset(experiment, experiment->train_data, error));
   if (experiment->test_data != NULL) {
-    LM_TRY(lm_dataset_open(experiment->test_data, error));
+    LM_TRY(open_dataset(experiment, experiment->test_data, error));
   }
   if (experiment->holdout > 0.0 && experiment->train_data->count < 2) {
     return lm_fail_at(error, LAMINA_E_INVALID, &experiment->train_data->instance->where,

@@ -42,6 +42,7 @@ struct lm_experiment {
   struct lm_early_stopping_settings early_stopping;
   struct lm_settings_memory memory;
   struct lm_dataset *train_data, *test_data; /* test_data NULL: none, or held out */
+  const char *data_source;                   /* borrowed: where users get the files; or NULL */
   double holdout;                            /* fraction of train_data; 0: none */
   struct lm_transforms transforms;
   struct lm_graph *graph;

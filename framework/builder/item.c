@@ -44,8 +44,8 @@ static enum lamina_status refuse_second(const struct lm_pair *first, const struc
   } else {
     lm_error_suffix(error, ", expected one of ");
     list_keys(keys, error);
-    lm_error_suffix(error, " (a plugin's settings go into its own map)");
   }
+  lm_error_suffix(error, " (settings of a plugin are indented below its name)");
   return LAMINA_E_INVALID;
 }
 

@@ -16,8 +16,24 @@ static const char *const NODE_KEYS[] = {"name",   "inputs", "share", "freeze",
 static const char *const LOSS_KEYS[] = {"name", "inputs", "weight", NULL};
 static const char *const METRIC_KEYS[] = {"name", "inputs", NULL};
 
+/*
+ * The node that has a name already. Metrics have names of their own, which are the keys of
+ * reports: the metric mse is "mse" beside a loss mse.
+ */
+static int32_t find_named(const struct lm_graph *graph, const char *name, bool metric)
+{
+  for (uint32_t i = 0; i < graph->n_nodes; i++) {
+    if ((graph->nodes[i]->kind == LM_NODE_METRIC) == metric &&
+        strcmp(graph->nodes[i]->name, name) == 0) {
+      return (int32_t)i;
+    }
+  }
+  return -1;
+}
+
 static enum lamina_status check_name(const struct lm_experiment *experiment, const char *name,
-                                     const struct lm_where *where, struct lm_error *error)
+                                     bool metric, const struct lm_where *where,
+                                     struct lm_error *error)
 {
   size_t length = strlen(name);
   size_t good = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
@@ -30,7 +46,7 @@ static enum lamina_status check_name(const struct lm_experiment *experiment, con
     return lm_fail_at(error, LAMINA_E_INVALID, where,
                       "a node is named '%s', which is a field of the data", name);
   }
-  int32_t other = lm_graph_find_node(experiment->graph, name);
+  int32_t other = find_named(experiment->graph, name, metric);
   if (other >= 0) {
     return lm_fail_at(error, LAMINA_E_INVALID, where,
                       "the name '%s' is given twice, first on line %d", name,
@@ -39,12 +55,12 @@ static enum lamina_status check_name(const struct lm_experiment *experiment, con
   return LAMINA_OK;
 }
 
-/* "dense", then "dense2", "dense3": the first that is free, here and among names given later. */
-static void free_name(const struct lm_experiment *experiment, const char *plugin, char *out,
-                      size_t size)
+/* "dense", then "dense2", "dense3": the first that is free. */
+static void free_name(const struct lm_experiment *experiment, const char *plugin, bool metric,
+                      char *out, size_t size)
 {
   (void)snprintf(out, size, "%s", plugin);
-  for (unsigned number = 2; lm_graph_find_node(experiment->graph, out) >= 0 ||
+  for (unsigned number = 2; find_named(experiment->graph, out, metric) >= 0 ||
                             lm_graph_find_source(experiment->graph, out) >= 0;
        number++) {
     (void)snprintf(out, size, "%.50s%u", plugin, number);
@@ -74,9 +90,9 @@ enum lamina_status lm_build_node(struct lm_experiment *experiment, struct lm_ite
   struct lm_value *given = lm_item_get(item, "name");
   if (given != NULL) {
     LM_TRY(lm_value_text(given, "name", &name, error));
-    LM_TRY(check_name(experiment, name, &given->where, error));
+    LM_TRY(check_name(experiment, name, kind == LM_NODE_METRIC, &given->where, error));
   } else {
-    free_name(experiment, item->spec.name, automatic, sizeof automatic);
+    free_name(experiment, item->spec.name, kind == LM_NODE_METRIC, automatic, sizeof automatic);
   }
   (void)snprintf(role, sizeof role, "%s '%s'", kind_word(kind), name);
   LM_TRY(lm_item_instance(experiment, item, plugin_kind(kind), role, &instance, error));
@@ -151,6 +167,11 @@ enum lamina_status lm_build_edge(struct lm_experiment *experiment, const struct 
     return lm_fail_at(error, LAMINA_E_INVALID, &value->where,
                       "'%s' is a %s, whose value cannot be an input", name,
                       kind_word(experiment->graph->nodes[node]->kind));
+  }
+  if (node < 0 && dot != NULL) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &value->where,
+                      "an input is '%s', but '%s' is a field of the data, which has no outputs",
+                      text, name);
   }
   *edge = node >= 0 ? (struct lm_edge){node, output} : lm_edge_source((uint32_t)source);
   return LAMINA_OK;
@@ -249,6 +270,21 @@ static struct lm_value *node_key(const struct lm_experiment *experiment, uint32_
   return item->kind == LM_VALUE_MAP ? lm_value_get(item, key) : NULL;
 }
 
+/* The weights of a node that shares are the other's, and so is their beginning. */
+static enum lamina_status refuse_own_init(const struct lm_experiment *experiment,
+                                          const struct lm_value *init,
+                                          const struct lm_node *node, struct lm_error *error)
+{
+  if (node->share < 0 || lm_value_is_null(init)) {
+    return LAMINA_OK;
+  }
+  const struct lm_node *other = experiment->graph->nodes[node->share];
+  return lm_fail_at(error, LAMINA_E_INVALID, &init->where,
+                    "node '%s' has init beside share, expected init at '%s' (line %d), whose "
+                    "weights it shares",
+                    node->name, other->name, other->instance->where.line);
+}
+
 static enum lamina_status connect_nodes(struct lm_experiment *experiment, struct lm_error *error)
 {
   for (uint32_t i = 0; i < experiment->graph->n_nodes; i++) {
@@ -261,6 +297,7 @@ static enum lamina_status connect_nodes(struct lm_experiment *experiment, struct
     LM_TRY(connect(experiment, node, inputs, &before, 1, error));
     LM_TRY(read_in_place(node_key(experiment, i, "in_place"), node, error));
     LM_TRY(read_share(experiment, node_key(experiment, i, "share"), node, error));
+    LM_TRY(refuse_own_init(experiment, node_key(experiment, i, "init"), node, error));
   }
   return LAMINA_OK;
 }
@@ -302,6 +339,7 @@ enum lamina_status lm_build_model(struct lm_experiment *experiment, struct lm_er
   }
   LM_TRY(add_nodes(experiment, model, error));
   LM_TRY(connect_nodes(experiment, error));
+  LM_TRY(lm_graph_sort(experiment->graph, error)); /* without cycles there is an output */
   return find_outputs(experiment, error);
 }
 

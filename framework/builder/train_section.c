@@ -2,6 +2,8 @@
  * The `train:` section: its tables are of the same kind as a plugin's, so its keys are checked,
  * documented and recorded in the same way.
  */
+#include <string.h>
+
 #include "builder/builder_internal.h"
 
 static const struct lamina_setting train_rows[] = {
@@ -78,6 +80,37 @@ static enum lamina_status fill(struct lm_experiment *experiment, const struct lm
   struct lm_settings_use use = {
       .config = experiment->config, .map = map, .where = map->where, .also = also};
   return lm_settings_fill(table, &use, target, &experiment->memory, error);
+}
+
+enum lamina_status lm_build_monitor(struct lm_experiment *experiment, struct lm_error *error)
+{
+  const char *monitor = experiment->early_stopping.monitor;
+  struct lm_value *train = lm_value_get(lm_config_root(experiment->config), "train");
+  struct lm_value *map = train == NULL ? NULL : lm_value_get(train, "early_stopping");
+  struct lm_value *given = map == NULL ? NULL : lm_value_get(map, "monitor");
+  if (experiment->early_stopping.enabled == 0 || map == NULL || given == NULL) {
+    return LAMINA_OK;
+  }
+  if (experiment->test_data == NULL && experiment->holdout == 0.0) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &map->where,
+                      "train.early_stopping needs evaluation data, expected data.test or "
+                      "data.holdout");
+  }
+  bool known = strcmp(monitor, "loss") == 0;
+  for (uint32_t i = 0; i < experiment->n_metrics && !known; i++) {
+    known = strcmp(experiment->graph->nodes[experiment->metrics[i]]->name, monitor) == 0;
+  }
+  if (known) {
+    return LAMINA_OK;
+  }
+  (void)lm_fail_at(error, LAMINA_E_INVALID, &given->where,
+                   "train.early_stopping.monitor is '%s', expected loss or the name of a metric",
+                   monitor);
+  for (uint32_t i = 0; i < experiment->n_metrics; i++) {
+    lm_error_suffix(error, "%s '%s'", i == 0 ? ":" : ",",
+                    experiment->graph->nodes[experiment->metrics[i]]->name);
+  }
+  return LAMINA_E_INVALID;
 }
 
 enum lamina_status lm_build_train(struct lm_experiment *experiment, struct lm_error *error)

@@ -16,6 +16,36 @@ static const char *short_name(const struct lm_parameter *parameter)
   return slash == NULL ? parameter->name : slash + 1;
 }
 
+/* A pattern of `what` that matches nothing; node as of freeze_pattern(). */
+static enum lamina_status refuse_pattern(const struct lm_experiment *experiment,
+                                         const struct lm_value *value, const char *what,
+                                         int32_t node, struct lm_error *error)
+{
+  const struct lm_graph *graph = experiment->graph;
+  const char **names = lm_alloc(graph->n_parameters, sizeof *names);
+  size_t count = 0;
+  if (names == NULL) {
+    return lm_fail_memory(error, 0);
+  }
+  for (uint32_t i = 0; i < graph->n_parameters; i++) {
+    const struct lm_parameter *parameter = graph->parameters[i];
+    if (node < 0 || parameter->node == node) {
+      names[count++] = node < 0 ? parameter->name : short_name(parameter);
+    }
+  }
+  const char *nearest = lm_spelling_nearest(value->text, names, count, sizeof *names);
+  (void)lm_fail_at(error, LAMINA_E_INVALID, &value->where, "%s: '%s' matches no weight", what,
+                   value->text);
+  if (nearest != NULL) {
+    lm_error_suffix(error, ", did you mean '%s'?", nearest);
+  }
+  for (size_t i = 0; nearest == NULL && i < count; i++) {
+    lm_error_suffix(error, "%s '%s'", i == 0 ? "; there are" : ",", names[i]);
+  }
+  lm_free(names);
+  return LAMINA_E_INVALID;
+}
+
 /* ---- freezing ---- */
 
 /* Freezes what matches; `node` -1 matches full names, else short names of that node. */
@@ -34,19 +64,7 @@ static enum lamina_status freeze_pattern(struct lm_experiment *experiment,
       found = true;
     }
   }
-  if (found) {
-    return LAMINA_OK;
-  }
-  (void)lm_fail_at(error, LAMINA_E_INVALID, &value->where, "freeze: '%s' matches no weight",
-                   pattern);
-  lm_error_suffix(error, "; there are");
-  for (uint32_t i = 0; i < experiment->graph->n_parameters; i++) {
-    const struct lm_parameter *parameter = experiment->graph->parameters[i];
-    if (node < 0 || parameter->node == node) {
-      lm_error_suffix(error, " '%s'", node < 0 ? parameter->name : short_name(parameter));
-    }
-  }
-  return LAMINA_E_INVALID;
+  return found ? LAMINA_OK : refuse_pattern(experiment, value, "freeze", node, error);
 }
 
 static enum lamina_status freeze_list(struct lm_experiment *experiment, struct lm_value *value,
@@ -97,27 +115,15 @@ enum lamina_status lm_build_freeze(struct lm_experiment *experiment, struct lm_e
 /* ---- initializers ---- */
 
 /* The initializer that the node's `init:` names for the weight, or NULL. */
-static enum lamina_status chosen_init(struct lm_experiment *experiment, uint32_t parameter,
-                                      struct lm_value **out, struct lm_error *error)
+static struct lm_value *chosen_init(const struct lm_experiment *experiment, uint32_t parameter)
 {
   const struct lm_parameter *weight = experiment->graph->parameters[parameter];
   const struct lm_value *item = experiment->nodes[weight->node];
   struct lm_value *init = item->kind == LM_VALUE_MAP ? lm_value_get(item, "init") : NULL;
-  char found[80];
-  *out = NULL;
-  if (lm_value_is_null(init)) {
-    return LAMINA_OK;
-  }
-  if (init->kind != LM_VALUE_MAP) {
-    return lm_fail_at(error, LAMINA_E_INVALID, &init->where,
-                      "init is %s, expected a map such as {weight: glorot}",
-                      lm_value_describe(init, found, sizeof found));
-  }
-  *out = lm_value_get(init, short_name(weight));
-  return LAMINA_OK;
+  return lm_value_is_null(init) ? NULL : lm_value_get(init, short_name(weight));
 }
 
-/* Each key of a node's `init:` must be one of its weights. */
+/* `init:` is a map, and each key of it one of the node's weights. */
 static enum lamina_status check_init_keys(struct lm_experiment *experiment, uint32_t index,
                                           struct lm_error *error)
 {
@@ -125,8 +131,14 @@ static enum lamina_status check_init_keys(struct lm_experiment *experiment, uint
   const struct lm_value *item = experiment->nodes[index];
   struct lm_value *init = item->kind == LM_VALUE_MAP ? lm_value_get(item, "init") : NULL;
   const char *names[LM_MAX_FACTS];
-  if (lm_value_is_null(init) || init->kind != LM_VALUE_MAP) {
+  char found[80];
+  if (lm_value_is_null(init)) {
     return LAMINA_OK;
+  }
+  if (init->kind != LM_VALUE_MAP) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &init->where,
+                      "init is %s, expected a map such as {weight: glorot}",
+                      lm_value_describe(init, found, sizeof found));
   }
   for (uint32_t i = 0; i < node->n_parameters; i++) {
     names[i] = short_name(experiment->graph->parameters[node->parameters[i]]);
@@ -178,9 +190,8 @@ enum lamina_status lm_build_initializers(struct lm_experiment *experiment,
     LM_TRY(check_init_keys(experiment, i, error));
   }
   for (uint32_t i = 0; i < count; i++) {
-    struct lm_value *chosen;
+    struct lm_value *chosen = chosen_init(experiment, i);
     struct lm_item item;
-    LM_TRY(chosen_init(experiment, i, &chosen, error));
     if (lm_value_is_null(chosen)) {
       LM_TRY(default_init(experiment, i, error));
       continue;
@@ -212,8 +223,7 @@ static enum lamina_status match_regularizer(struct lm_experiment *experiment,
     found = found || applies;
   }
   if (!found && pattern != NULL) {
-    return lm_fail_at(error, LAMINA_E_INVALID, &pattern->where, "weights: '%s' matches no weight",
-                      text);
+    return refuse_pattern(experiment, pattern, "weights", -1, error);
   }
   return LAMINA_OK;
 }

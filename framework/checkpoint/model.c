@@ -173,6 +173,27 @@ static enum lamina_status load_one(const struct lm_safetensors_file *file, const
   return LAMINA_OK;
 }
 
+/*
+ * A checkpoint is of this experiment only when it holds nothing else. The trainer's own tensors
+ * are not in the list.
+ */
+static enum lamina_status refuse_others(const struct lm_safetensors_file *file, const char *path,
+                                        const struct list *list, struct lm_error *error)
+{
+  for (size_t t = 0; t < lm_safetensors_count(file); t++) {
+    const char *name = lm_safetensors_at(file, t)->name;
+    bool known = strncmp(name, "trainer/", 8) == 0;
+    for (size_t i = 0; i < list->count && !known; i++) {
+      known = strcmp(list->items[i].name, name) == 0;
+    }
+    if (!known) {
+      return lm_fail(error, LAMINA_E_INVALID,
+                     "%s: has the tensor '%s', which the experiment has not", path, name);
+    }
+  }
+  return LAMINA_OK;
+}
+
 enum lamina_status lm_model_load(const struct lm_safetensors_file *file, const char *path,
                                  struct lm_experiment *experiment, struct lm_store *store,
                                  bool with_optimizer, struct lm_error *error)
@@ -184,6 +205,9 @@ enum lamina_status lm_model_load(const struct lm_safetensors_file *file, const c
   }
   for (size_t i = 0; i < list.count && status == LAMINA_OK; i++) {
     status = load_one(file, path, &list.items[i], error);
+  }
+  if (status == LAMINA_OK && with_optimizer) {
+    status = refuse_others(file, path, &list, error);
   }
   release_list(&list);
   return status;

@@ -29,7 +29,8 @@ enum lamina_status lm_model_save(const char *path, const char *previous,
                                  struct lm_error *error) LM_MUST_CHECK;
 
 /**
- * Copies a file's tensors into a store and into the transforms' states.
+ * Copies a file's tensors into a store and into the transforms' states. With the optimizer's,
+ * the file must hold nothing that the experiment does not have.
  * @return LAMINA_OK; LAMINA_E_INVALID naming the first tensor that is missing or differs
  */
 enum lamina_status lm_model_load(const struct lm_safetensors_file *file, const char *path,

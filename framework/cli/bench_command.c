@@ -6,13 +6,14 @@
 
 #include <lamina/gemm.h>
 
+#include "base/clock.h"
 #include "cli/cli.h"
 #include "trainer/bench.h"
 
-static double clock_seconds(clockid_t clock)
+static double cpu_seconds(void)
 {
   struct timespec time;
-  (void)clock_gettime(clock, &time);
+  (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
@@ -95,7 +96,7 @@ enum lamina_status lm_command_bench(struct lm_cli *cli, struct lm_error *error)
   struct lm_experiment *experiment = NULL;
   /* Up to here the program had one thread that hardly waited: its CPU time is its age, in a
    * finer unit than the one in which the system keeps when a process was started. */
-  double began = clock_seconds(CLOCK_MONOTONIC) - clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+  double began = lm_clock_seconds() - cpu_seconds();
   LM_TRY(lm_cli_experiment(cli, &experiment, error));
   enum lamina_status status = bench(cli, experiment, began, error);
   lm_experiment_free(experiment);

@@ -27,18 +27,17 @@ struct lm_cli {
   uint32_t threads; /* 0: as many as make sense */
   double seconds;   /* --seconds; 0: not given */
   bool resume, json, yaml, classes, all, quiet, help, profile;
+  uint32_t load_seconds; /* LAMINA_LOAD_SECONDS: time for a plugin to load and set up; 0: usual */
+  bool terminal, line_open; /* standard error is one; a progress line stands on it */
   struct lm_registry *registry;
   struct lm_pool *pool;
 };
-
-/** A command: runs and says how it went. */
-typedef enum lamina_status (*lm_command_fn)(struct lm_cli *cli, struct lm_error *error);
 
 /** Takes the command line apart. LAMINA_E_USAGE with a sentence. */
 enum lamina_status lm_cli_parse(int argc, char **argv, struct lm_cli *cli,
                                 struct lm_error *error) LM_MUST_CHECK;
 
-/* Commands. */
+/* Commands: each runs and says how it went. */
 enum lamina_status lm_command_train(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_bench(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_check(struct lm_cli *cli, struct lm_error *error);
@@ -49,6 +48,14 @@ enum lamina_status lm_command_predict(struct lm_cli *cli, struct lm_error *error
 enum lamina_status lm_command_list(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_inspect(struct lm_cli *cli, struct lm_error *error);
 
+/** Reads an integer in a range; name says whose, for the sentence of LAMINA_E_USAGE. */
+enum lamina_status lm_cli_number(const char *name, const char *text, long long least,
+                                 long long most, long long *out,
+                                 struct lm_error *error) LM_MUST_CHECK;
+
+/* How long a plugin may take to load and set up before it is told to hang. */
+enum { LM_CLI_BUILD_SECONDS = 30 };
+
 /** Makes cli->registry; the pool is made when something is built. */
 enum lamina_status lm_cli_start(struct lm_cli *cli, struct lm_error *error) LM_MUST_CHECK;
 
@@ -58,8 +65,7 @@ enum lamina_status lm_cli_experiment(struct lm_cli *cli, struct lm_experiment **
 
 /** Builds from a configuration, which is taken over; watches for plugins that hang. */
 enum lamina_status lm_cli_build(struct lm_cli *cli, struct lm_config *config, bool predict_only,
-                                struct lm_experiment **out,
-                                struct lm_error *error) LM_MUST_CHECK;
+                                struct lm_experiment **out, struct lm_error *error) LM_MUST_CHECK;
 
 /** Prints a text and releases it. */
 enum lamina_status lm_cli_print(struct lm_text *text, struct lm_error *error) LM_MUST_CHECK;
@@ -68,8 +74,14 @@ enum lamina_status lm_cli_print(struct lm_text *text, struct lm_error *error) LM
 enum lamina_status lm_cli_want_args(const struct lm_cli *cli, size_t least, size_t most,
                                     const char *what, struct lm_error *error) LM_MUST_CHECK;
 
-/** Prints a note or a warning to standard error; level is LAMINA_LOG_*. */
+/** Prints a note or a warning to standard error; level is LAMINA_LOG_*; arg the struct lm_cli. */
 void lm_cli_log(void *arg, int32_t level, const char *sentence);
+
+/** Takes the progress line off the terminal, if one stands there. */
+void lm_cli_clear_line(struct lm_cli *cli);
+
+/** Numbers in all weights of a model, shared ones once; or in those that are trained. */
+int64_t lm_cli_parameters(const struct lm_graph *graph, bool trained);
 
 /* Texts of `lamina summary` and `lamina plan`. */
 void lm_cli_summary_text(const struct lm_experiment *experiment, struct lm_text *out);
@@ -80,8 +92,10 @@ enum lamina_status lm_cli_plan_text(const struct lm_experiment *experiment, stru
 
 /** Sets up the last words of a program that a plugin brings down. */
 void lm_guard_install(void);
-/** From now on a plugin that runs for half a minute without returning ends the program. */
-void lm_guard_watch(bool on);
+/** The program comes to its end by itself: whatever exits before was a plugin. */
+void lm_guard_finish(void);
+/** From now on a plugin that takes longer to return ends the program; seconds 0: no more watch. */
+void lm_guard_watch(uint32_t seconds);
 /** Lets SIGINT and SIGTERM set the flag, once; a second one ends the program. */
 const volatile sig_atomic_t *lm_stop_install(void);
 

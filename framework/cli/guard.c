@@ -1,6 +1,9 @@
 /*
- * Last words. A plugin's code runs inside this process, so when it crashes, exits or hangs,
- * what is left is to name it. Handlers use only what is safe in a signal: write() and _exit().
+ * Last words. A plugin's code runs inside this process, so when it crashes, exits or hangs, what
+ * is left is to name it. Handlers use only what is safe in a signal: write() and _exit().
+ *
+ * A sanitizer has handlers of its own for crashes. They are called after ours, so that its
+ * report is not lost.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +12,11 @@
 
 #include "cli/cli.h"
 
-enum { EXIT_PLUGIN = 70, TICK_SECONDS = 5, TICKS = 6 };
+enum { EXIT_PLUGIN = 70, TICKS = 5, CRASHES = 5 };
 
+static const int crashes[CRASHES] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+static struct sigaction before[CRASHES]; /* what was there when ours were set */
+static volatile sig_atomic_t finished;
 static volatile sig_atomic_t stop_flag;
 static const char *volatile watched;
 static volatile sig_atomic_t ticks;
@@ -28,39 +34,47 @@ static void say(const char *text)
   }
 }
 
-static void say_and_leave(const char *what)
+/* otherwise: who it was when no plugin is known to run. */
+static void blame(const char *otherwise, const char *what)
 {
   const char *plugin = lm_guard_current();
   say("\nlamina: ");
-  say(plugin == NULL ? "the program itself" : plugin);
+  say(plugin == NULL ? otherwise : plugin);
   say(what);
-  _exit(EXIT_PLUGIN);
 }
 
-static void on_crash(int number)
+static const char *crash_text(int number)
 {
   switch (number) {
     case SIGSEGV:
-      say_and_leave(" crashed: it used memory that is not its own (SIGSEGV)\n");
-      break;
+      return " crashed: it used memory that is not its own (SIGSEGV)\n";
     case SIGBUS:
-      say_and_leave(" crashed: memory behind a file is gone (SIGBUS)\n");
-      break;
+      return " crashed: memory behind a file is gone (SIGBUS)\n";
     case SIGFPE:
-      say_and_leave(" crashed: an integer was divided by zero (SIGFPE)\n");
-      break;
+      return " crashed: an integer was divided by zero (SIGFPE)\n";
     case SIGILL:
-      say_and_leave(" crashed: an instruction this CPU does not know (SIGILL)\n");
-      break;
+      return " crashed: an instruction this CPU does not know (SIGILL)\n";
     default:
-      say_and_leave(" crashed: it gave up (SIGABRT)\n");
+      return " crashed: it gave up (SIGABRT)\n";
   }
 }
 
-static void on_exit_inside_plugin(void)
+static void on_crash(int number, siginfo_t *info, void *context)
 {
-  if (lm_guard_current() != NULL) {
-    say_and_leave(" called exit(), which a plugin must not do\n");
+  blame("the program itself", crash_text(number));
+  for (size_t i = 0; i < CRASHES; i++) {
+    if (crashes[i] == number && (before[i].sa_flags & SA_SIGINFO) != 0) {
+      before[i].sa_sigaction(number, info, context);
+    }
+  }
+  _exit(EXIT_PLUGIN);
+}
+
+static void on_exit_too_early(void)
+{
+  if (finished == 0) {
+    blame("a plugin", " called exit(), which a plugin must not do\n");
+    _exit(EXIT_PLUGIN);
   }
 }
 
@@ -71,32 +85,39 @@ static void on_tick(int number)
   ticks = now != NULL && now == watched ? ticks + 1 : 0;
   watched = now;
   if (ticks >= TICKS) {
-    say_and_leave(" does not return\n");
+    blame("a plugin", " does not return\n");
+    _exit(EXIT_PLUGIN);
   }
 }
 
-void lm_guard_watch(bool on)
+void lm_guard_watch(uint32_t seconds)
 {
-  struct itimerval timer = {{on ? TICK_SECONDS : 0, 0}, {on ? TICK_SECONDS : 0, 0}};
+  struct timeval tick = {seconds / TICKS, (suseconds_t)(seconds % TICKS) * (1000000 / TICKS)};
+  struct itimerval timer = {tick, tick};
   struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
   ticks = 0;
   (void)sigaction(SIGALRM, &action, NULL);
   (void)setitimer(ITIMER_REAL, &timer, NULL);
 }
 
+void lm_guard_finish(void)
+{
+  finished = 1;
+}
+
 void lm_guard_install(void)
 {
-  static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
   static char stack[64 * 1024]; /* a crash may be an overflow of the ordinary one */
   stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
-  struct sigaction action = {.sa_handler = on_crash, .sa_flags = (int)(SA_ONSTACK | SA_RESETHAND)};
+  struct sigaction action = {.sa_sigaction = on_crash,
+                             .sa_flags = (int)(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND)};
   (void)sigaltstack(&alternate, NULL);
-  for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) {
-    (void)sigaction(crashes[i], &action, NULL);
+  for (size_t i = 0; i < CRASHES; i++) {
+    (void)sigaction(crashes[i], &action, &before[i]);
   }
   (void)signal(SIGPIPE, SIG_IGN);
   (void)signal(SIGXFSZ, SIG_IGN);
-  (void)atexit(on_exit_inside_plugin);
+  (void)atexit(on_exit_too_early);
 }
 
 static void on_stop(int number)

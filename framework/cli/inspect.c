@@ -37,10 +37,14 @@ struct lamina_setting lm_cli_setting(const struct lm_plugin *plugin, uint32_t i)
 
 const char *lm_cli_type_words(const char *type)
 {
-  static const char *const words[][2] = {
-      {"i64", "integer"},           {"f64", "number"},  {"bool", "true or false"},
-      {"str", "text"},              {"path", "file"},   {"choice", "choice"},
-      {"i64s", "list of integers"}, {"f64s", "list of numbers"}};
+  static const char *const words[][2] = {{"i64", "integer"},
+                                         {"f64", "number"},
+                                         {"bool", "true or false"},
+                                         {"str", "text"},
+                                         {"path", "file"},
+                                         {"choice", "choice"},
+                                         {"i64s", "list of integers"},
+                                         {"f64s", "list of numbers"}};
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
     if (strcmp(type, words[i][0]) == 0) {
       return words[i][1];

@@ -14,9 +14,9 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "cli/plugins_internal.h"
 
@@ -63,16 +63,9 @@ __attribute__((noreturn)) static void run_child(struct lm_registry *registry, co
   char text[REPORT_MAX];
   prepare_child();
   enum lamina_status status = lm_registry_open_file(registry, path, &plugin, &error);
-  int length = snprintf(text, sizeof text, "%c%s", status == LAMINA_OK ? LOADED : REFUSED,
-                        error.text);
+  int length =
+      snprintf(text, sizeof text, "%c%s", status == LAMINA_OK ? LOADED : REFUSED, error.text);
   _exit(write(report, text, (size_t)length) == length ? 0 : 1);
-}
-
-static int64_t now_ms(void)
-{
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* What a child left behind. */
@@ -98,12 +91,12 @@ static void read_some(int fd, struct end *end)
 
 static void watch_child(pid_t child, int fd, uint32_t limit_ms, struct end *end)
 {
-  int64_t deadline = now_ms() + limit_ms;
+  int64_t deadline = lm_clock_ns() + (int64_t)limit_ms * 1000000;
   pid_t done = 0;
   while (done == 0) {
     read_some(fd, end);
     done = waitpid(child, &end->status, WNOHANG);
-    if (done == 0 && now_ms() >= deadline) {
+    if (done == 0 && lm_clock_ns() >= deadline) {
       end->hung = true;
       (void)kill(child, SIGKILL);
       while (waitpid(child, &end->status, 0) < 0 && errno == EINTR) {
@@ -177,8 +170,7 @@ static void visit(void *arg, const struct lm_listing *listing)
 }
 
 enum lamina_status lm_cli_inspect_all(struct lm_registry *registry, uint32_t limit_ms,
-                                      struct lm_text *out, size_t *faulty,
-                                      struct lm_error *error)
+                                      struct lm_text *out, size_t *faulty, struct lm_error *error)
 {
   struct tour tour = {.registry = registry, .limit_ms = limit_ms, .out = out, .error = error};
   enum lamina_status status = lm_registry_list(registry, LAMINA_KIND_NONE, visit, &tour, error);

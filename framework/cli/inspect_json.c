@@ -125,8 +125,7 @@ static void add_numbers(const char *text, struct lm_text *out)
 static void add_scalar(const char *text, struct lm_text *out)
 {
   size_t length = strlen(text);
-  bool quoted = length >= 2 && (text[0] == '\'' || text[0] == '"') &&
-                text[length - 1] == text[0];
+  bool quoted = length >= 2 && (text[0] == '\'' || text[0] == '"') && text[length - 1] == text[0];
   add_string(out, quoted ? text + 1 : text, quoted ? length - 2 : length);
 }
 

@@ -23,9 +23,15 @@ static double example_number(const struct lamina_setting *row)
   struct lm_cli_bound low;
   struct lm_cli_bound high;
   lm_cli_parse_range(row->range, &low, &high);
-  const double candidates[] = {
-      1, 0, ceil(low.value), ceil(low.value) + 1, low.value, low.value + 1, floor(high.value),
-      floor(high.value) - 1, 0.5 * (low.value + high.value)};
+  const double candidates[] = {1,
+                               0,
+                               ceil(low.value),
+                               ceil(low.value) + 1,
+                               low.value,
+                               low.value + 1,
+                               floor(high.value),
+                               floor(high.value) - 1,
+                               0.5 * (low.value + high.value)};
   for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++) {
     if (lies_inside(candidates[i], &low, &high)) {
       return candidates[i];

@@ -27,8 +27,8 @@ static void collect(void *arg, const struct lm_listing *listing)
   char *path = lm_copy_text(listing->path);
   char *refusal = listing->refusal == NULL ? NULL : lm_copy_text(listing->refusal);
   bool copied = path != NULL && (listing->refusal == NULL || refusal != NULL);
-  if (!copied || !lm_grow((void **)&rows->items, &rows->capacity, rows->count + 1,
-                          sizeof *rows->items)) {
+  if (!copied ||
+      !lm_grow((void **)&rows->items, &rows->capacity, rows->count + 1, sizeof *rows->items)) {
     lm_free(path);
     lm_free(refusal);
     rows->failed = true;
@@ -51,8 +51,7 @@ static void release(struct rows *rows)
 
 static const char *cell(const struct lm_listing *listing, size_t column)
 {
-  const char *const cells[COLUMNS] = {listing->kind, listing->name, listing->version,
-                                      listing->isa};
+  const char *const cells[COLUMNS] = {listing->kind, listing->name, listing->version, listing->isa};
   return cells[column][0] == '\0' ? "-" : cells[column];
 }
 
@@ -110,8 +109,7 @@ static void write_json(const struct rows *rows, struct lm_text *out)
     add_member(out, "path", listing->path);
     add_member(out, "refusal", listing->refusal);
     lm_text_addf(out, "\"loadable\": %s, \"shadowed\": %s}",
-                 listing->refusal == NULL ? "true" : "false",
-                 listing->shadowed ? "true" : "false");
+                 listing->refusal == NULL ? "true" : "false", listing->shadowed ? "true" : "false");
   }
   lm_text_add(out, rows->count == 0 ? "]\n" : "\n]\n");
 }

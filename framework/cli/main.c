@@ -10,7 +10,7 @@
 
 struct command {
   const char *name;
-  lm_command_fn run;
+  enum lamina_status (*run)(struct lm_cli *cli, struct lm_error *error);
   const char *arguments, *summary;
 };
 
@@ -51,8 +51,7 @@ static void print_help(void)
 {
   (void)printf("Usage: lamina COMMAND ARGUMENTS [OPTIONS]\n\nCommands\n");
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-    (void)printf("  %-8s %-20s %s\n", commands[i].name, commands[i].arguments,
-                 commands[i].summary);
+    (void)printf("  %-8s %-20s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
   }
   (void)printf("\n%s", OPTIONS);
 }
@@ -69,8 +68,8 @@ static const struct command *find_command(const char *name)
 
 static enum lamina_status refuse_command(const char *name, struct lm_error *error)
 {
-  const char *nearest = lm_spelling_nearest(name, commands, sizeof commands / sizeof commands[0],
-                                            sizeof commands[0]);
+  const char *nearest =
+      lm_spelling_nearest(name, commands, sizeof commands / sizeof commands[0], sizeof commands[0]);
   (void)lm_fail(error, LAMINA_E_USAGE, "there is no command '%s'", name);
   lm_error_suffix(error, nearest == NULL ? ", see lamina --help%s" : ", did you mean '%s'?",
                   nearest == NULL ? "" : nearest);
@@ -125,8 +124,7 @@ int main(int argc, char **argv)
   if (status == LAMINA_OK && cli.command == NULL) {
     print_help();
   } else if (status == LAMINA_OK && strcmp(cli.command, "--version") == 0) {
-    (void)printf("lamina %s, plugin ABI %d.%d\n", LM_VERSION, LAMINA_ABI_MAJOR,
-                 LAMINA_ABI_MINOR);
+    (void)printf("lamina %s, plugin ABI %d.%d\n", LM_VERSION, LAMINA_ABI_MAJOR, LAMINA_ABI_MINOR);
   } else if (status == LAMINA_OK) {
     status = run(&cli, &error);
   }
@@ -136,5 +134,6 @@ int main(int argc, char **argv)
   if (status != LAMINA_OK) {
     (void)fprintf(stderr, "lamina: %s\n", error.text);
   }
+  lm_guard_finish();
   return lm_status_exit_code(status);
 }

@@ -26,6 +26,18 @@ static void close_model(struct opened *opened)
   lm_safetensors_free(opened->file);
 }
 
+/* Weights that do not fit come from data that is not what the model was trained with. */
+static void tell_data(const struct lm_experiment *experiment, struct lm_error *error)
+{
+  char shape[160];
+  for (uint32_t i = 0; i < experiment->inference->n_sources; i++) {
+    const struct lm_tensor *source = experiment->inference->sources[i];
+    (void)lm_shape_format(&source->shape.type, experiment->inference->batch, shape, sizeof shape);
+    lm_error_suffix(error, "%s '%s' is %s", i == 0 ? "; in the data given" : ",", source->name,
+                    shape);
+  }
+}
+
 /* Builds the experiment, reads its data and loads the weights. */
 static enum lamina_status bring_up(struct lm_cli *cli, struct opened *opened,
                                    struct lm_config *config, bool predict_only,
@@ -34,8 +46,12 @@ static enum lamina_status bring_up(struct lm_cli *cli, struct opened *opened,
   LM_TRY(lm_cli_build(cli, config, predict_only, &opened->experiment, error));
   LM_TRY(lm_experiment_open_data(opened->experiment, error));
   LM_TRY(lm_session_create(opened->experiment, LM_TO_EVALUATE, &opened->session, error));
-  return lm_model_load(opened->file, cli->args[0], opened->experiment, &opened->session->store,
-                       false, error);
+  enum lamina_status status = lm_model_load(opened->file, cli->args[0], opened->experiment,
+                                            &opened->session->store, false, error);
+  if (status == LAMINA_E_INVALID || status == LAMINA_E_SHAPE) {
+    tell_data(opened->experiment, error);
+  }
+  return status;
 }
 
 /* ---- eval ---- */
@@ -100,8 +116,8 @@ enum lamina_status lm_command_eval(struct lm_cli *cli, struct lm_error *error)
   enum lamina_status status;
   LM_TRY(lm_cli_want_args(cli, 1, 2, "a model file", error));
   LM_TRY_OR(out, status, lm_safetensors_read(cli->args[0], &opened.file, error));
-  LM_TRY_OR(out, status, lm_model_experiment(opened.file, cli->args[0], cli->sets, cli->n_sets,
-                                             &config, error));
+  LM_TRY_OR(out, status,
+            lm_model_experiment(opened.file, cli->args[0], cli->sets, cli->n_sets, &config, error));
   if (cli->n_args == 2) {
     status = take_data(cli, &opened, config, error);
     if (status != LAMINA_OK) {
@@ -179,8 +195,7 @@ static enum lamina_status put_input(struct lm_cli *cli, struct opened *opened,
   return LAMINA_OK;
 }
 
-static void add_header(struct lm_text *text, const struct lm_cli *cli,
-                       const struct opened *opened)
+static void add_header(struct lm_text *text, const struct lm_cli *cli, const struct opened *opened)
 {
   const struct lm_experiment *experiment = opened->experiment;
   const char *comma = cli->classes ? "class" : "";
@@ -244,12 +259,10 @@ static void add_row(struct lm_text *text, const struct lm_cli *cli, const struct
 static enum lamina_status put_text(struct lm_text *text, FILE *file, const char *name,
                                    struct lm_error *error)
 {
-  bool done = lm_text_ok(text) &&
-              fwrite(lm_text_get(text), 1, text->length, file) == text->length;
-  enum lamina_status status =
-      done ? LAMINA_OK
-           : lm_fail(error, lm_text_ok(text) ? LAMINA_E_IO : LAMINA_E_NOMEM,
-                     "%s: predictions cannot be written", name);
+  bool done = lm_text_ok(text) && fwrite(lm_text_get(text), 1, text->length, file) == text->length;
+  enum lamina_status status = done ? LAMINA_OK
+                                   : lm_fail(error, lm_text_ok(text) ? LAMINA_E_IO : LAMINA_E_NOMEM,
+                                             "%s: predictions cannot be written", name);
   lm_text_clear(text);
   return status;
 }
@@ -289,8 +302,7 @@ out:
   return status;
 }
 
-static enum lamina_status predict(struct lm_cli *cli, struct opened *opened,
-                                  struct lm_error *error)
+static enum lamina_status predict(struct lm_cli *cli, struct opened *opened, struct lm_error *error)
 {
   if (cli->output == NULL) {
     return predict_to(cli, opened, stdout, "standard output", error);
@@ -315,8 +327,8 @@ enum lamina_status lm_command_predict(struct lm_cli *cli, struct lm_error *error
   enum lamina_status status;
   LM_TRY(lm_cli_want_args(cli, 1, 1, "a model file", error));
   LM_TRY_OR(out, status, lm_safetensors_read(cli->args[0], &opened.file, error));
-  LM_TRY_OR(out, status, lm_model_experiment(opened.file, cli->args[0], cli->sets, cli->n_sets,
-                                             &config, error));
+  LM_TRY_OR(out, status,
+            lm_model_experiment(opened.file, cli->args[0], cli->sets, cli->n_sets, &config, error));
   status = put_input(cli, &opened, config, error);
   if (status != LAMINA_OK) {
     lm_config_free(config);

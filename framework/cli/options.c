@@ -58,15 +58,15 @@ static enum lamina_status add_set(struct lm_cli *cli, const char *text, struct l
   return LAMINA_OK;
 }
 
-static enum lamina_status read_number(const char *option, const char *text, long long least,
-                                      long long most, long long *out, struct lm_error *error)
+enum lamina_status lm_cli_number(const char *name, const char *text, long long least,
+                                 long long most, long long *out, struct lm_error *error)
 {
   char *end;
   errno = 0;
   *out = strtoll(text, &end, 10);
   if (end == text || *end != '\0' || errno != 0 || *out < least || *out > most) {
-    return lm_fail(error, LAMINA_E_USAGE, "%s is '%s', expected an integer from %lld to %lld",
-                   option, text, least, most);
+    return lm_fail(error, LAMINA_E_USAGE, "%s is '%s', expected an integer from %lld to %lld", name,
+                   text, least, most);
   }
   return LAMINA_OK;
 }
@@ -93,11 +93,11 @@ static enum lamina_status take_value(struct lm_cli *cli, const struct option *op
     case SET:
       return add_set(cli, value, error);
     case SEED:
-      LM_TRY(read_number("--seed", value, 0, INT64_MAX, &number, error));
+      LM_TRY(lm_cli_number("--seed", value, 0, INT64_MAX, &number, error));
       (void)snprintf(cli->seed, sizeof cli->seed, "train.seed=%lld", number);
       return add_set(cli, cli->seed, error);
     case THREADS:
-      LM_TRY(read_number("--threads", value, 1, 1024, &number, error));
+      LM_TRY(lm_cli_number("--threads", value, 1, 1024, &number, error));
       cli->threads = (uint32_t)number;
       return LAMINA_OK;
     case SECONDS:
@@ -107,8 +107,7 @@ static enum lamina_status take_value(struct lm_cli *cli, const struct option *op
   }
 }
 
-static enum lamina_status refuse_option(const char *argument, size_t length,
-                                        struct lm_error *error)
+static enum lamina_status refuse_option(const char *argument, size_t length, struct lm_error *error)
 {
   char name[64];
   (void)snprintf(name, sizeof name, "%.*s", (int)(length > 63 ? 63 : length), argument);
@@ -143,8 +142,7 @@ static enum lamina_status take_option(int argc, char **argv, int *at, struct lm_
   return take_value(cli, option, equals != NULL ? equals + 1 : argv[++*at], error);
 }
 
-enum lamina_status lm_cli_parse(int argc, char **argv, struct lm_cli *cli,
-                                struct lm_error *error)
+enum lamina_status lm_cli_parse(int argc, char **argv, struct lm_cli *cli, struct lm_error *error)
 {
   bool only_arguments = false;
   for (int i = 1; i < argc; i++) {

@@ -50,8 +50,8 @@ static enum lamina_status inspect_all(struct lm_cli *cli, struct lm_error *error
 {
   struct lm_text text = {0};
   size_t faulty = 0;
-  enum lamina_status status =
-      lm_cli_inspect_all(cli->registry, LM_CLI_LOAD_MS, &text, &faulty, error);
+  uint32_t limit_ms = cli->load_seconds == 0 ? LM_CLI_LOAD_MS : cli->load_seconds * 1000;
+  enum lamina_status status = lm_cli_inspect_all(cli->registry, limit_ms, &text, &faulty, error);
   enum lamina_status printed = lm_cli_print(&text, error);
   if (status == LAMINA_OK && printed == LAMINA_OK && faulty > 0) {
     return lm_fail(error, LAMINA_E_PLUGIN, "%zu plugin%s cannot be used", faulty,
@@ -71,10 +71,9 @@ enum lamina_status lm_command_inspect(struct lm_cli *cli, struct lm_error *error
   }
   LM_TRY(lm_cli_want_args(cli, 2, 2, "a kind and a name, such as: layer dense", error));
   LM_TRY(parse_kind(cli->args[0], &kind, error));
-  lm_guard_watch(true);
-  enum lamina_status status =
-      lm_registry_find(cli->registry, kind, cli->args[1], &plugin, error);
-  lm_guard_watch(false);
+  lm_guard_watch(cli->load_seconds == 0 ? LM_CLI_BUILD_SECONDS : cli->load_seconds);
+  enum lamina_status status = lm_registry_find(cli->registry, kind, cli->args[1], &plugin, error);
+  lm_guard_watch(0);
   LM_TRY(status);
   LM_TRY(lm_cli_inspect(plugin, cli->json ? LM_CLI_JSON : format, &text, error));
   return lm_cli_print(&text, error);

@@ -68,18 +68,21 @@ static void add_node(struct lm_text *out, const struct lm_experiment *experiment
   lm_text_release(&inputs);
 }
 
+int64_t lm_cli_parameters(const struct lm_graph *graph, bool trained)
+{
+  int64_t count = 0;
+  for (uint32_t i = 0; i < graph->n_parameters; i++) {
+    bool counts = !trained || !graph->parameters[i]->frozen;
+    count += counts ? lamina_type_count(&graph->parameters[i]->shape.type) : 0;
+  }
+  return count;
+}
+
 static void add_totals(struct lm_text *out, const struct lm_experiment *experiment)
 {
-  const struct lm_graph *graph = experiment->graph;
-  int64_t total = 0;
-  int64_t frozen = 0;
-  for (uint32_t i = 0; i < graph->n_parameters; i++) {
-    int64_t count = lamina_type_count(&graph->parameters[i]->shape.type);
-    total += count;
-    frozen += graph->parameters[i]->frozen ? count : 0;
-  }
-  lm_text_addf(out, "\n%lld parameters, %lld trained", (long long)total,
-               (long long)(total - frozen));
+  lm_text_addf(out, "\n%lld parameters, %lld trained",
+               (long long)lm_cli_parameters(experiment->graph, false),
+               (long long)lm_cli_parameters(experiment->graph, true));
   lm_text_addf(out, "; N = %lld in training\n", (long long)experiment->inference->batch);
 }
 
@@ -104,9 +107,9 @@ void lm_cli_summary_text(const struct lm_experiment *experiment, struct lm_text 
                "parameters");
   for (uint32_t i = 0; i < experiment->inference->n_sources; i++) {
     const struct lm_tensor *source = experiment->inference->sources[i];
-    lm_text_addf(out, "%-16s %-16s %-24s %s\n", source->name, "(data)", "",
-                 lm_shape_format(&source->shape.type, experiment->inference->batch, shape,
-                                 sizeof shape));
+    lm_text_addf(
+        out, "%-16s %-16s %-24s %s\n", source->name, "(data)", "",
+        lm_shape_format(&source->shape.type, experiment->inference->batch, shape, sizeof shape));
   }
   for (uint32_t i = 0; i < experiment->graph->n_nodes; i++) {
     add_node(out, experiment, experiment->graph->order[i]);
@@ -176,8 +179,7 @@ enum lamina_status lm_cli_plan_text(const struct lm_experiment *experiment, stru
                                     struct lm_error *error)
 {
   struct lm_plan *plan = NULL;
-  struct lm_plan_options options = {.train = true,
-                                    .lanes = lm_pool_threads(experiment->host.pool)};
+  struct lm_plan_options options = {.train = true, .lanes = lm_pool_threads(experiment->host.pool)};
   char size[32];
   char bound[32];
   LM_TRY(lm_plan_create(experiment->graph, experiment->inference, &options, &plan, error));
@@ -188,10 +190,9 @@ enum lamina_status lm_cli_plan_text(const struct lm_experiment *experiment, stru
   lm_format_bytes(bound, sizeof bound, plan->bound_bytes);
   lm_text_addf(out, "\narena %s (%zu bytes); liveness bound %s (%zu bytes); %+.1f %%\n", size,
                plan->arena_bytes, bound, plan->bound_bytes,
-               plan->bound_bytes == 0 ? 0.0
-                                      : 100.0 * ((double)plan->arena_bytes /
-                                                     (double)plan->bound_bytes -
-                                                 1.0));
+               plan->bound_bytes == 0
+                   ? 0.0
+                   : 100.0 * ((double)plan->arena_bytes / (double)plan->bound_bytes - 1.0));
   lm_plan_free(plan);
   return LAMINA_OK;
 }

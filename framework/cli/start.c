@@ -7,21 +7,81 @@
 
 #include "base/memory.h"
 #include "cli/cli.h"
+#include "io/files.h"
 
 void lm_cli_log(void *arg, int32_t level, const char *sentence)
 {
-  const struct lm_cli *cli = arg;
+  struct lm_cli *cli = arg;
+  lm_cli_clear_line(cli);
   if (level == LAMINA_LOG_DEBUG || !cli->quiet || level == LAMINA_LOG_WARNING) {
     (void)fprintf(stderr, "lamina: %s%s\n", level == LAMINA_LOG_WARNING ? "warning: " : "",
                   sentence);
   }
 }
 
+/* Folders with ':' between them, those that are relative counted from here. */
+static char *absolute_list(const char *list)
+{
+  struct lm_text out = {0};
+  while (*list != '\0') {
+    size_t length = strcspn(list, ":");
+    char *folder = length == 0 ? NULL : lm_copy_bytes(list, length);
+    char *path = folder == NULL ? NULL : lm_path_absolute(folder, NULL);
+    bool failed = length > 0 && path == NULL;
+    if (path != NULL) {
+      lm_text_addf(&out, "%s%s", out.length == 0 ? "" : ":", path);
+    }
+    lm_free(folder);
+    lm_free(path);
+    if (failed) {
+      lm_text_release(&out);
+      return NULL;
+    }
+    list += length;
+    list += *list == ':' ? 1 : 0;
+  }
+  lm_text_add(&out, "");
+  return lm_text_take(&out);
+}
+
+/* The registry wants absolute folders, since it does not know whose working directory counts. */
+static enum lamina_status make_environment_absolute(struct lm_error *error)
+{
+  const char *list = getenv("LAMINA_PLUGIN_PATH");
+  if (list == NULL || list[0] == '\0') {
+    return LAMINA_OK;
+  }
+  char *absolute = absolute_list(list);
+  bool done = absolute != NULL && setenv("LAMINA_PLUGIN_PATH", absolute, 1) == 0;
+  lm_free(absolute);
+  return done ? LAMINA_OK : lm_fail_memory(error, 0);
+}
+
+static enum lamina_status read_load_seconds(struct lm_cli *cli, struct lm_error *error)
+{
+  const char *text = getenv("LAMINA_LOAD_SECONDS");
+  long long seconds;
+  if (text == NULL || text[0] == '\0') {
+    return LAMINA_OK;
+  }
+  LM_TRY(lm_cli_number("LAMINA_LOAD_SECONDS", text, 1, 86400, &seconds, error));
+  cli->load_seconds = (uint32_t)seconds;
+  return LAMINA_OK;
+}
+
 enum lamina_status lm_cli_start(struct lm_cli *cli, struct lm_error *error)
 {
-  struct lm_registry_options options = {
-      .plugin_path = cli->plugin_path, .log = lm_cli_log, .log_arg = cli};
-  return lm_registry_create(&options, &cli->registry, error);
+  struct lm_registry_options options = {.log = lm_cli_log, .log_arg = cli};
+  char *path = NULL;
+  LM_TRY(read_load_seconds(cli, error));
+  LM_TRY(make_environment_absolute(error));
+  if (cli->plugin_path != NULL && (path = absolute_list(cli->plugin_path)) == NULL) {
+    return lm_fail_memory(error, 0);
+  }
+  options.plugin_path = path;
+  enum lamina_status status = lm_registry_create(&options, &cli->registry, error);
+  lm_free(path);
+  return status;
 }
 
 enum lamina_status lm_cli_build(struct lm_cli *cli, struct lm_config *config, bool predict_only,
@@ -42,9 +102,9 @@ enum lamina_status lm_cli_build(struct lm_cli *cli, struct lm_config *config, bo
     lm_config_free(config);
     return status;
   }
-  lm_guard_watch(true);
+  lm_guard_watch(cli->load_seconds == 0 ? LM_CLI_BUILD_SECONDS : cli->load_seconds);
   status = lm_experiment_create(config, &options, out, error);
-  lm_guard_watch(false);
+  lm_guard_watch(0);
   return status;
 }
 
@@ -76,8 +136,8 @@ enum lamina_status lm_cli_want_args(const struct lm_cli *cli, size_t least, size
     return lm_fail(error, LAMINA_E_USAGE, "lamina %s needs %s", cli->command, what);
   }
   if (cli->n_args > most) {
-    return lm_fail(error, LAMINA_E_USAGE, "lamina %s: '%s' is one argument too many",
-                   cli->command, cli->args[most]);
+    return lm_fail(error, LAMINA_E_USAGE, "lamina %s: '%s' is one argument too many", cli->command,
+                   cli->args[most]);
   }
   return LAMINA_OK;
 }

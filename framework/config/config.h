@@ -53,8 +53,9 @@ struct lm_config;
  *                   after includes and before ${...}; a path may name a new key of a map, and
  *                   [n] must exist (or be the length, to append)
  * @param out        owned by the caller, release with lm_config_free()
- * @return LAMINA_OK; LAMINA_E_MISSING; LAMINA_E_INVALID with file:line:column; LAMINA_E_USAGE
- *         for a malformed override; LAMINA_E_IO; LAMINA_E_NOMEM
+ * @return LAMINA_OK; LAMINA_E_MISSING for a file, or for a variable that ${env:NAME:?text} asks
+ *         for; LAMINA_E_INVALID with file:line:column; LAMINA_E_USAGE for a malformed override;
+ *         LAMINA_E_IO; LAMINA_E_NOMEM
  */
 enum lamina_status lm_config_load(const char *path, const char *const *overrides, size_t count,
                                   struct lm_config **out, struct lm_error *error) LM_MUST_CHECK;

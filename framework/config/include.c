@@ -97,7 +97,8 @@ static enum lamina_status read_included(struct lm_config *config, const struct c
   enum lamina_status status =
       lm_file_read(name, LM_READ_PLAIN, LM_LIMIT_FILE, &bytes, error);
   if (status != LAMINA_OK) {
-    lm_error_prefix(error, "%s:%d:%d: include", where->file, where->line, where->column);
+    lm_error_prefix(error, "include");
+    lm_error_prefix_at(error, where);
     return status;
   }
   source.text = (const char *)bytes.bytes;

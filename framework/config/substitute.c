@@ -5,6 +5,9 @@
  * whatever kind; inside other text the variable's text is put in. Variables are finished
  * before they are copied, so what was put in is never looked at again, and `$${` leaves a
  * literal `${`. Variables of the environment count as written plain: EPOCHS=5 is a number.
+ *
+ * As in the shell, ${env:NAME:-text} has a text to take, and ${env:NAME:?text} one to refuse
+ * with, when the variable is unset or empty.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +32,9 @@ struct substitution {
 struct reference {
   char name[LM_EXCERPT];
   bool is_env;
-  const char *fallback; /* NULL: none */
-  size_t fallback_length;
+  char otherwise;   /* '-': text is taken if the variable has none; '?': text says so; else 0 */
+  const char *text; /* behind ":-" or ":?" */
+  size_t text_length;
   size_t length; /* from '$' to '}' */
 };
 
@@ -62,19 +66,20 @@ static enum lamina_status read_reference(const struct substitution *s, const cha
   out->is_env = strncmp(begin, "env:", 4) == 0;
   begin += out->is_env ? 4 : 0;
   size_t size = (size_t)(end - begin);
-  for (size_t i = 0; out->is_env && out->fallback == NULL && i + 1 < size; i++) {
-    if (begin[i] == ':' && begin[i + 1] == '-') {
-      out->fallback = begin + i + 2;
-      out->fallback_length = (size_t)(end - out->fallback);
-      size = i;
-    }
+  const char *colon = out->is_env ? memchr(begin, ':', size) : NULL;
+  if (colon != NULL && (colon[1] == '-' || colon[1] == '?')) {
+    out->otherwise = colon[1];
+    out->text = colon + 2;
+    out->text_length = (size_t)(end - out->text);
+    size = (size_t)(colon - begin);
   }
   if (size < sizeof out->name) {
     memcpy(out->name, begin, size);
   }
   if (!is_name(out->name)) {
     return lm_fail_at(s->error, LAMINA_E_INVALID, where,
-                      "'%.*s': expected ${name}, ${env:NAME} or ${env:NAME:-fallback}",
+                      "'%.*s': expected ${name}, ${env:NAME}, ${env:NAME:-fallback} or "
+                      "${env:NAME:?what it is for}",
                       (int)(out->length < LM_EXCERPT ? out->length : LM_EXCERPT), text);
   }
   return LAMINA_OK;
@@ -98,9 +103,15 @@ static enum lamina_status get_env(const struct substitution *s, const struct ref
                                   const struct lm_where *where, struct lm_scalar *out)
 {
   const char *value = getenv(reference->name);
-  if (reference->fallback != NULL && (value == NULL || value[0] == '\0')) {
-    *out = (struct lm_scalar){reference->fallback, reference->fallback_length, false};
+  bool has_none = value == NULL || value[0] == '\0';
+  if (has_none && reference->otherwise == '-') {
+    *out = (struct lm_scalar){reference->text, reference->text_length, false};
     return LAMINA_OK;
+  }
+  if (has_none && reference->otherwise == '?') {
+    return lm_fail_at(s->error, LAMINA_E_MISSING, where,
+                      "the environment variable %s is not set, expected %.*s", reference->name,
+                      (int)reference->text_length, reference->text);
   }
   if (value == NULL) {
     return lm_fail_at(s->error, LAMINA_E_INVALID, where,

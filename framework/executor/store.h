@@ -56,6 +56,10 @@ enum lamina_status lm_store_fill(struct lm_store *store, uint32_t parameter,
                                  struct lm_instance *initializer,
                                  struct lm_error *error) LM_MUST_CHECK;
 
+/** LAMINA_E_NONFINITE with the name of the first weight that has a number that is not finite. */
+enum lamina_status lm_store_check_finite(const struct lm_store *store,
+                                         struct lm_error *error) LM_MUST_CHECK;
+
 /** Makes the blocks of the optimizer's states, as its infer() declares them. */
 enum lamina_status lm_store_add_slots(struct lm_store *store, struct lm_instance *optimizer,
                                       struct lm_error *error) LM_MUST_CHECK;

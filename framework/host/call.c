@@ -155,6 +155,12 @@ static void *host_memory(struct lamina_call *base, uint64_t bytes)
   return block;
 }
 
+static uint32_t host_count(const struct lamina_call *base, uint32_t what)
+{
+  const struct lm_call *call = (const struct lm_call *)base;
+  return what < LM_ROLES ? call->tensors[what].count : 0;
+}
+
 static const struct lamina_host host_table = {
     .size = sizeof(struct lamina_host),
     .abi_minor = LAMINA_ABI_MINOR,
@@ -168,6 +174,7 @@ static const struct lamina_host host_table = {
     .random_u32 = host_random_u32,
     .service = host_service,
     .memory = host_memory,
+    .count = host_count,
 };
 
 void lm_call_init(struct lm_call *call, struct lm_host *host, struct lm_instance *instance,

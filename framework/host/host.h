@@ -134,6 +134,12 @@ enum lamina_status lm_component_parse(const struct lm_value *value, const char *
 enum lamina_status lm_service_find(struct lm_host *host, const char *id, const void **out,
                                    struct lm_error *error) LM_MUST_CHECK;
 
+/**
+ * Refuses a key of the experiment's `services:` map that is neither the name of a service in
+ * use nor of a plugin, and so a misspelt one. Call it when all instances are made.
+ */
+enum lamina_status lm_service_check(struct lm_host *host, struct lm_error *error) LM_MUST_CHECK;
+
 /** The built-in service "lamina.files/1". */
 const struct lamina_files *lm_files_service(void);
 

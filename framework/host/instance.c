@@ -116,9 +116,7 @@ enum lamina_status lm_instance_create(struct lm_host *host, const struct lm_inst
   instance->where = spec->where;
   status = lm_registry_find(host->registry, spec->kind, spec->name, &instance->plugin, error);
   if (status != LAMINA_OK) {
-    if (spec->where.file != NULL) {
-      lm_error_prefix(error, "%s:%d:%d", spec->where.file, spec->where.line, spec->where.column);
-    }
+    lm_error_prefix_at(error, &spec->where);
     goto fail;
   }
   instance->self = lm_alloc_aligned((size_t)instance->plugin->info.instance_bytes,

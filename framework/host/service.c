@@ -99,3 +99,37 @@ enum lamina_status lm_service_find(struct lm_host *host, const char *id, const v
   *out = service->interface;
   return LAMINA_OK;
 }
+
+/* Whether a service of that short name is in use. */
+static bool is_used(const struct lm_host *host, const char *name)
+{
+  char used[64];
+  for (const struct lm_service *service = host->services; service != NULL;
+       service = service->next) {
+    if (short_name(service->id, used, sizeof used) && strcmp(used, name) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+enum lamina_status lm_service_check(struct lm_host *host, struct lm_error *error)
+{
+  const struct lm_value *map = host->service_settings;
+  for (size_t i = 0; map != NULL && i < map->count; i++) {
+    const struct lm_pair *pair = &map->pairs[i];
+    const struct lm_plugin *plugin = NULL;
+    if (is_used(host, pair->key)) {
+      continue;
+    }
+    enum lamina_status status =
+        lm_registry_find(host->registry, LAMINA_KIND_SERVICE, pair->key, &plugin, error);
+    if (status != LAMINA_OK) {
+      lm_error_prefix(error, "%s:%d:%d: no plugin here uses a service '%s'",
+                      pair->key_where.file, pair->key_where.line, pair->key_where.column,
+                      pair->key);
+      return status;
+    }
+  }
+  return LAMINA_OK;
+}

@@ -116,7 +116,8 @@ static enum lamina_status place_outputs(struct lm_planning *work, uint32_t node,
                                .first = lm_time_forward(work, node), .last = last};
     LM_TRY(add_buffer(work->plan, &buffer, &plan->out[o], error));
   }
-  if (work->graph->nodes[node]->in_place == LM_IN_PLACE_REQUIRED && !any_shared) {
+  if (work->graph->nodes[node]->in_place == LM_IN_PLACE_REQUIRED && !any_shared &&
+      !work->plan->options.isolate) {
     return refuse_wish(work, node, error);
   }
   return LAMINA_OK;

@@ -105,30 +105,35 @@ static void add_unread(const struct lm_folders *folders, struct lm_error *error)
   }
 }
 
-/* The nearest name among the plugins of the kind, and another kind that has the name. */
+/* Another kind that has the name. */
+static void add_other_kind(const struct lm_found_list *list, uint32_t kind, const char *name,
+                           struct lm_error *error)
+{
+  for (size_t i = 0; i < list->count; i++) {
+    const struct lm_found *found = &list->items[i];
+    if (!found->bad_name && found->folder_refusal == NULL && found->kind != kind &&
+        strcmp(found->stem, name) == 0) {
+      lm_error_suffix(error, "; there is a %s of that name", lm_kind_name(found->kind));
+      return;
+    }
+  }
+}
+
+/* The nearest name among the plugins of the kind. */
 static void add_near(struct lm_found_list *list, uint32_t kind, const char *name,
                      struct lm_error *error)
 {
   size_t count = 0;
-  const char *other = NULL;
   for (size_t i = 0; i < list->count; i++) {
     struct lm_found *found = &list->items[i];
-    if (found->bad_name || found->folder_refusal != NULL) {
-      continue;
-    }
-    if (found->kind == kind) {
+    if (!found->bad_name && found->folder_refusal == NULL && found->kind == kind) {
       list->items[count].name = found->stem;
       count++;
-    } else if (strcmp(found->stem, name) == 0 && other == NULL) {
-      other = lm_kind_name(found->kind);
     }
   }
   const char *near = lm_spelling_nearest(name, list->items, count, sizeof *list->items);
   if (near != NULL) {
     lm_error_suffix(error, "; did you mean '%s'?", near);
-  }
-  if (other != NULL) {
-    lm_error_suffix(error, "; there is a %s of that name", other);
   }
 }
 
@@ -140,10 +145,11 @@ static enum lamina_status fail_missing(const struct lm_folders *folders, uint32_
   enum lamina_status status = lm_found_make(folders, LAMINA_KIND_NONE, &list, error);
   if (status == LAMINA_OK) {
     status = lm_fail(&whole, LAMINA_E_MISSING, "there is no %s '%s'", lm_kind_name(kind), name);
-    add_near(&list, kind, name, &whole);
+    add_other_kind(&list, kind, name, &whole);
     add_refused(&list, kind, name, &whole);
     add_tried(folders, &whole);
     add_unread(folders, &whole);
+    add_near(&list, kind, name, &whole); /* the last: it overwrites names in the list */
     if (error != NULL) {
       *error = whole;
     }

@@ -4,6 +4,7 @@
  */
 #include "trainer/bench.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "trainer/train_internal.h"
 
@@ -35,14 +36,14 @@ static enum lamina_status repeat(struct lm_training *training, double seconds, d
                                  double *samples_per_s, struct lm_error *error)
 {
   double samples = training->meter.all_samples;
-  double begin = lm_training_now();
+  double begin = lm_clock_seconds();
   double elapsed = 0.0;
   uint64_t steps = 0;
   do {
     uint64_t group = steps == 0 ? 1 : next_group(steps, elapsed, seconds);
     LM_TRY(run_steps(training, group, error));
     steps += group;
-    elapsed = lm_training_now() - begin;
+    elapsed = lm_clock_seconds() - begin;
   } while (elapsed < seconds);
   *steps_per_s = (double)steps / elapsed;
   *samples_per_s = (training->meter.all_samples - samples) / elapsed;
@@ -76,7 +77,7 @@ static enum lamina_status measure(struct lm_training *training, double seconds,
   training->total_steps = UINT64_MAX;
   lm_training_begin_epoch(training);
   LM_TRY(run_steps(training, 1, error));
-  result->first_step = lm_training_now();
+  result->first_step = lm_clock_seconds();
   LM_TRY(repeat(training, seconds, &steps[0], &samples[0], error));
   uint64_t warm = training->progress.step;
   for (int i = 0; i < LM_BENCH_REPETITIONS; i++) {

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "trainer/train_internal.h"
 
@@ -107,7 +108,7 @@ void lm_profile_begin(struct lm_profile *profile)
 {
   if (profile != NULL) {
     profile->mark_counts = cost_of_mark(profile);
-    profile->began = lm_training_now();
+    profile->began = lm_clock_seconds();
     profile->first = profile->last = count_now();
   }
 }
@@ -124,7 +125,7 @@ void lm_profile_end(struct lm_profile *profile)
   if (profile != NULL) {
     mark(profile, &profile->parts[LM_PROFILE_REST]);
     profile->total = profile->last - profile->first;
-    profile->seconds = lm_training_now() - profile->began;
+    profile->seconds = lm_clock_seconds() - profile->began;
   }
 }
 
@@ -167,7 +168,7 @@ enum lamina_status lm_profile_compute(struct lm_training *training, int64_t begi
       run_calls(profile, program->backward, program->n_backward, profile->backward, step, error));
   LM_TRY(lm_updater_step(session->updater, step + 1, lm_training_factor(training), &report, error));
   mark(profile, &profile->parts[LM_PROFILE_UPDATE]);
-  training->rate = report.rate;
+  progress->rate = report.rate;
   progress->loss_sum += loss * (double)n;
   progress->penalty_sum += report.penalty;
   profile->steps++;

@@ -20,8 +20,8 @@ struct entry {
 
 static const struct entry entries[LM_PROGRESS_FIELDS] = {
     INTEGER(step),    INTEGER(epoch),      INTEGER(batch),      REAL(loss_sum),
-    REAL(penalty_sum), INTEGER(samples),   REAL(seconds),       REAL(best),
-    INTEGER(best_epoch), INTEGER(bad_epochs), INTEGER(finished),
+    REAL(penalty_sum), INTEGER(samples),   REAL(seconds),       REAL(rate),
+    REAL(best),       INTEGER(best_epoch), INTEGER(bad_epochs), INTEGER(finished),
 };
 
 void lm_progress_write(const struct lm_progress *progress,

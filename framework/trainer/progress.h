@@ -16,13 +16,14 @@ struct lm_progress {
   double penalty_sum; /* of the present epoch: sum over updates */
   int64_t samples;    /* of the present epoch */
   double seconds;     /* of the present epoch */
+  double rate;        /* learning rate of the last update */
   double best;        /* early stopping: best value so far */
   int64_t best_epoch; /* 0: none yet */
   int64_t bad_epochs; /* epochs since */
   int64_t finished;   /* training is over */
 };
 
-enum { LM_PROGRESS_FIELDS = 11, LM_PROGRESS_TEXT = 40 };
+enum { LM_PROGRESS_FIELDS = 12, LM_PROGRESS_TEXT = 40 };
 
 /** The fields as metadata: names are fixed texts, values are written to text. */
 void lm_progress_write(const struct lm_progress *progress,

@@ -45,8 +45,21 @@ static char *previous_file(const struct lm_training *training)
              : lm_run_folder_file(&training->run, "checkpoint.1.safetensors");
 }
 
+/* What is written can be gone on from, so the last good file stays when weights are lost. */
+static enum lamina_status check_weights(const struct lm_training *training,
+                                        struct lm_error *error)
+{
+  enum lamina_status status = lm_store_check_finite(&training->session->store, error);
+  if (status != LAMINA_OK) {
+    lm_error_prefix(error, "after step %llu", (unsigned long long)training->progress.step);
+    lm_error_suffix(error, ", training stops and nothing is saved; a smaller rate may help");
+  }
+  return status;
+}
+
 enum lamina_status lm_training_save(struct lm_training *training, struct lm_error *error)
 {
+  LM_TRY(check_weights(training, error));
   struct parts parts;
   struct lm_metadata metadata[LM_PROGRESS_FIELDS];
   char text[LM_PROGRESS_FIELDS][LM_PROGRESS_TEXT];
@@ -150,6 +163,7 @@ enum lamina_status lm_training_restore(struct lm_training *training, struct lm_e
 enum lamina_status lm_training_save_model(struct lm_training *training, const char *name,
                                           struct lm_error *error)
 {
+  LM_TRY(check_weights(training, error));
   char *path = lm_run_folder_file(&training->run, name);
   if (path == NULL) {
     return lm_fail_memory(error, 0);

@@ -2,19 +2,12 @@
  * A step of training, and the order of an epoch.
  */
 #include <math.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "data/order.h"
 #include "trainer/train_internal.h"
 
 enum { WARM_UP_STEPS = 10 };
-
-double lm_training_now(void)
-{
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 double lm_rate_meter_value(const struct lm_rate_meter *meter)
 {
@@ -90,9 +83,9 @@ static enum lamina_status compute(struct lm_training *training, int64_t begin, i
     return lm_training_tell_nonfinite(training, program, loss, error);
   }
   LM_TRY(lm_program_backward(program, progress->step, error));
-  LM_TRY(lm_updater_step(session->updater, progress->step + 1, lm_training_factor(training), &report,
-                         error));
-  training->rate = report.rate;
+  LM_TRY(lm_updater_step(session->updater, progress->step + 1, lm_training_factor(training),
+                         &report, error));
+  progress->rate = report.rate;
   progress->loss_sum += loss * (double)n;
   progress->penalty_sum += report.penalty;
   return LAMINA_OK;
@@ -101,7 +94,7 @@ static enum lamina_status compute(struct lm_training *training, int64_t begin, i
 enum lamina_status lm_training_step(struct lm_training *training, struct lm_error *error)
 {
   struct lm_progress *progress = &training->progress;
-  double started = lm_training_now();
+  double started = lm_clock_seconds();
   int64_t begin = progress->batch * training->batch;
   int64_t left = training->session->train.count - begin;
   int64_t n = left < training->batch ? left : training->batch;
@@ -110,7 +103,7 @@ enum lamina_status lm_training_step(struct lm_training *training, struct lm_erro
   progress->step++;
   progress->batch++;
   progress->samples += n;
-  double seconds = lm_training_now() - started;
+  double seconds = lm_clock_seconds() - started;
   bool warm = training->meter.steps >= WARM_UP_STEPS;
   meter_add(&training->meter, warm, seconds, n);
   meter_add(&training->epoch_meter, warm, seconds, n);

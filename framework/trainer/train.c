@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "trainer/train_internal.h"
 
@@ -19,6 +20,12 @@ static bool must_stop(const struct lm_training *training)
 static bool is_last_step(const struct lm_training *training)
 {
   return training->progress.step >= training->total_steps;
+}
+
+/* All steps are done, and the end of the last epoch too: it sets the batch back to 0. */
+static bool is_over(const struct lm_training *training)
+{
+  return is_last_step(training) && training->progress.batch == 0;
 }
 
 static void tell_step(struct lm_training *training)
@@ -48,7 +55,7 @@ static enum lamina_status report_epoch(struct lm_training *training,
   double updates = progress->batch == 0 ? 1.0 : (double)progress->batch;
   *report = (struct lm_epoch_report){.epoch = progress->epoch + 1,
                                      .step = progress->step,
-                                     .rate = training->rate,
+                                     .rate = progress->rate,
                                      .samples_per_s = lm_rate_meter_value(&training->epoch_meter),
                                      .experiment = training->experiment};
   lm_session_read_metrics(training->session, &report->train);
@@ -85,15 +92,15 @@ static enum lamina_status log_epoch(struct lm_training *training,
 
 /* ---- early stopping ---- */
 
-/* Which number is watched: -1 the loss, else a metric; *sign is +1 when larger is better. */
-static enum lamina_status find_monitor(const struct lm_experiment *experiment, int32_t *index,
-                                       double *sign, struct lm_error *error)
+/* Which number is watched: -1 the loss, else a metric; *sign is +1 when larger is better. That
+ * there is one, the builder has made sure of. */
+static void find_monitor(const struct lm_experiment *experiment, int32_t *index, double *sign)
 {
   const char *monitor = experiment->early_stopping.monitor;
   *index = -1;
   *sign = -1.0;
   if (strcmp(monitor, "loss") == 0) {
-    return LAMINA_OK;
+    return;
   }
   for (uint32_t i = 0; i < experiment->n_metrics; i++) {
     const struct lm_node *node = experiment->graph->nodes[experiment->metrics[i]];
@@ -101,12 +108,9 @@ static enum lamina_status find_monitor(const struct lm_experiment *experiment, i
       const struct lamina_metric *table = &node->instance->plugin->table.metric;
       *index = (int32_t)i;
       *sign = table->direction != NULL && table->direction(node->instance->self) > 0 ? 1.0 : -1.0;
-      return LAMINA_OK;
+      return;
     }
   }
-  return lm_fail(error, LAMINA_E_INVALID,
-                 "train.early_stopping.monitor is '%s', expected loss or the name of a metric",
-                 monitor);
 }
 
 static enum lamina_status judge_epoch(struct lm_training *training,
@@ -120,7 +124,7 @@ static enum lamina_status judge_epoch(struct lm_training *training,
   if (settings->enabled == 0) {
     return LAMINA_OK;
   }
-  LM_TRY(find_monitor(training->experiment, &index, &sign, error));
+  find_monitor(training->experiment, &index, &sign);
   double value = index < 0 ? report->eval.loss : report->eval.metrics[index];
   bool better = progress->best_epoch == 0 ||
                 sign * (value - progress->best) > settings->min_delta;
@@ -142,7 +146,7 @@ static enum lamina_status end_epoch(struct lm_training *training,
   struct lm_progress *progress = &training->progress;
   LM_TRY(report_epoch(training, &result->last, error));
   lm_profile_mark(training->profile, LM_PROFILE_REST);
-  result->last.seconds = progress->seconds + (lm_training_now() - started);
+  result->last.seconds = progress->seconds + (lm_clock_seconds() - started);
   LM_TRY(log_epoch(training, &result->last, error));
   progress->finished =
       is_last_step(training) || progress->epoch + 1 >= training->experiment->train.epochs;
@@ -167,7 +171,7 @@ static enum lamina_status end_epoch(struct lm_training *training,
 static enum lamina_status stop(struct lm_training *training, double started,
                                struct lm_error *error)
 {
-  training->progress.seconds += lm_training_now() - started;
+  training->progress.seconds += lm_clock_seconds() - started;
   LM_TRY(lm_training_save(training, error));
   return lm_fail(error, LAMINA_E_STOPPED,
                  "stopped after step %llu; continue with --resume --run-dir %s",
@@ -179,7 +183,7 @@ static enum lamina_status run_epoch(struct lm_training *training,
 {
   struct lm_progress *progress = &training->progress;
   int64_t every = training->experiment->checkpoint.every_steps;
-  double started = lm_training_now();
+  double started = lm_clock_seconds();
   lm_training_begin_epoch(training);
   lm_profile_mark(training->profile, LM_PROFILE_ORDER);
   while (progress->batch < training->batches_per_epoch && !is_last_step(training)) {
@@ -239,6 +243,20 @@ static enum lamina_status count_steps(struct lm_training *training, struct lm_er
   return LAMINA_OK;
 }
 
+static void describe_nodes(const struct lm_graph *graph, bool metrics, struct lm_text *out)
+{
+  const char *comma = "";
+  for (uint32_t i = 0; i < graph->n_nodes; i++) {
+    const struct lm_node *node = graph->nodes[i];
+    const struct lamina_plugin *info = &node->instance->plugin->info;
+    if ((node->kind == LM_NODE_METRIC) == metrics) {
+      lm_text_addf(out, "%s\n    \"%s\": \"%s_%s %s\"", comma, node->name,
+                   lm_kind_name(info->kind), info->name, info->version);
+      comma = ",";
+    }
+  }
+}
+
 static void describe_run(const struct lm_training *training, struct lm_text *out)
 {
   const struct lm_experiment *experiment = training->experiment;
@@ -259,12 +277,9 @@ static void describe_run(const struct lm_training *training, struct lm_text *out
     }
   }
   lm_text_add(out, "],\n  \"nodes\": {");
-  for (uint32_t i = 0; i < experiment->graph->n_nodes; i++) {
-    const struct lamina_plugin *info = &experiment->graph->nodes[i]->instance->plugin->info;
-    lm_text_addf(out, "%s\n    \"%s\": \"%s_%s %s\"", i == 0 ? "" : ",",
-                 experiment->graph->nodes[i]->name, lm_kind_name(info->kind), info->name,
-                 info->version);
-  }
+  describe_nodes(experiment->graph, false, out);
+  lm_text_add(out, "\n  },\n  \"metrics\": {");
+  describe_nodes(experiment->graph, true, out);
   lm_text_add(out, "\n  }\n}\n");
 }
 
@@ -287,22 +302,6 @@ static enum lamina_status write_description(struct lm_training *training, struct
   return status;
 }
 
-static enum lamina_status check_monitor(const struct lm_training *training,
-                                        struct lm_error *error)
-{
-  int32_t index;
-  double sign;
-  if (training->experiment->early_stopping.enabled == 0) {
-    return LAMINA_OK;
-  }
-  if (training->session->test.dataset == NULL) {
-    return lm_fail(error, LAMINA_E_INVALID,
-                   "train.early_stopping needs evaluation data, expected data.test or "
-                   "data.holdout");
-  }
-  return find_monitor(training->experiment, &index, &sign, error);
-}
-
 enum lamina_status lm_training_prepare(struct lm_training *training, struct lm_error *error)
 {
   LM_TRY(lm_session_create(training->experiment, LM_TO_TRAIN, &training->session, error));
@@ -320,16 +319,16 @@ static enum lamina_status prepare(struct lm_training *training, struct lm_error 
 {
   const struct lm_train_options *options = training->options;
   LM_TRY(lm_training_prepare(training, error));
-  LM_TRY(check_monitor(training, error));
   LM_TRY(lm_run_folder_open(&training->run, options->run_dir, options->resume, error));
-  LM_TRY(write_description(training, error));
   if (!options->resume) {
+    LM_TRY(write_description(training, error));
     return lm_session_fit(training->session, error);
   }
-  LM_TRY(lm_training_restore(training, error));
+  LM_TRY(lm_training_restore(training, error)); /* what is refused changes nothing */
+  LM_TRY(write_description(training, error));
   const struct lm_early_stopping_settings *early = &training->experiment->early_stopping;
   training->progress.finished =
-      is_last_step(training) ||
+      is_over(training) ||
       (early->enabled != 0 && training->progress.bad_epochs >= early->patience);
   return lm_run_folder_cut(&training->run, training->progress.epoch, error);
 }
@@ -357,7 +356,7 @@ enum lamina_status lm_train(struct lm_experiment *experiment,
   *result = (struct lm_train_result){0};
   enum lamina_status status = prepare(&training, error);
   lm_profile_begin(training.profile);
-  while (status == LAMINA_OK && training.progress.finished == 0 && !is_last_step(&training)) {
+  while (status == LAMINA_OK && training.progress.finished == 0 && !is_over(&training)) {
     status = run_epoch(&training, result, error);
   }
   if (status == LAMINA_OK) {

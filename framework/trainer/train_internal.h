@@ -26,7 +26,6 @@ struct lm_training {
   int64_t batch, batches_per_epoch;
   uint64_t total_steps;
   struct lm_rate_meter epoch_meter, meter;
-  double rate; /* of the last update */
   struct lm_profile *profile; /* borrowed; NULL: none */
 };
 
@@ -58,9 +57,6 @@ enum lamina_status lm_training_save_model(struct lm_training *training, const ch
                                           struct lm_error *error);
 enum lamina_status lm_training_load_model(struct lm_training *training, const char *name,
                                           struct lm_error *error);
-
-/** Seconds of the monotonic clock. */
-double lm_training_now(void);
 
 double lm_rate_meter_value(const struct lm_rate_meter *meter);
 

@@ -40,7 +40,7 @@
   F(lamina_view, type, 16)                                                     \
   S(lamina_call, 8)                                                            \
   F(lamina_call, host, 0)                                                      \
-  S(lamina_host, 88)                                                           \
+  S(lamina_host, 96)                                                           \
   F(lamina_host, size, 0)                                                      \
   F(lamina_host, abi_minor, 4)                                                 \
   F(lamina_host, fail, 8)                                                      \
@@ -53,6 +53,7 @@
   F(lamina_host, random_u32, 64)                                               \
   F(lamina_host, service, 72)                                                  \
   F(lamina_host, memory, 80)                                                   \
+  F(lamina_host, count, 88)                                                    \
   S(lamina_file, 16)                                                           \
   F(lamina_file, bytes, 0)                                                     \
   F(lamina_file, size, 8)                                                      \

@@ -23,10 +23,22 @@ if [ -z "$formatter" ]; then
   exit 77
 fi
 
-set -- --style=file --fallback-style=none
+sources() {
+  find framework plugins tests -name '*.[ch]' -print0
+}
+
+check() {
+  sources | xargs -0 "$formatter" --style=file --fallback-style=none --dry-run -Werror \
+    --ferror-limit=1
+}
+
+# A layout that clang-format made may not be one that it would leave alone: a few times, then.
 if [ "$fix" = yes ]; then
-  set -- "$@" -i
-else
-  set -- "$@" --dry-run -Werror --ferror-limit=1
+  turns=5
+  while [ "$turns" -gt 0 ]; do
+    turns=$((turns - 1))
+    sources | xargs -0 "$formatter" --style=file --fallback-style=none -i || exit 1
+    check 2>/dev/null && exit 0
+  done
 fi
-find framework plugins tests -name '*.[ch]' -print0 | xargs -0 "$formatter" "$@"
+check

@@ -4,10 +4,8 @@
  */
 #include "mock_host.h"
 
-#include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -107,6 +105,12 @@ static const struct lamina_view *grad(struct lamina_call *call, uint32_t what, u
   return NULL;
 }
 
+static uint32_t count(const struct lamina_call *call, uint32_t what)
+{
+  (void)call, (void)what;
+  return 0;
+}
+
 static const struct lamina_host table = {
     .size = sizeof table,
     .abi_minor = LAMINA_ABI_MINOR,
@@ -120,6 +124,7 @@ static const struct lamina_host table = {
     .random_u32 = random_u32,
     .service = service,
     .memory = memory,
+    .count = count,
 };
 
 bool mock_host_init(struct mock_host *mock, uint32_t threads)
@@ -181,22 +186,4 @@ bool mock_host_scratch_intact(const struct mock_host *mock)
     intact = intact && part_intact(part(mock, i), mock->lane_bytes);
   }
   return intact;
-}
-
-const struct lamina_plugin *mock_host_open(const char *kind, const char *name)
-{
-  static const char *const below[] = {"", "/.libs"};
-  const char *folder = getenv("LAMINA_PLUGIN_PATH");
-  char path[1024];
-  char symbol[160];
-  (void)snprintf(symbol, sizeof symbol, "%s_%s_LTX_lamina_plugin_v1", kind, name);
-  for (int i = 0; i < 2; i++) {
-    (void)snprintf(path, sizeof path, "%s%s/%s_%s.so", folder == NULL ? "plugins" : folder,
-                   below[i], kind, name);
-    void *file = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (file != NULL) {
-      return dlsym(file, symbol);
-    }
-  }
-  return NULL;
 }

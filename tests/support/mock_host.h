@@ -44,10 +44,4 @@ bool mock_host_set_scratch(struct mock_host *mock, uint64_t shared, uint64_t per
 /** Whether no guard byte of the scratch has been changed. */
 bool mock_host_scratch_intact(const struct mock_host *mock);
 
-/**
- * The descriptor in a plugin's file. The directory is $LAMINA_PLUGIN_PATH, and .libs below it,
- * or plugins/ of the build tree. Files stay loaded. NULL when there is none.
- */
-const struct lamina_plugin *mock_host_open(const char *kind, const char *name);
-
 #endif

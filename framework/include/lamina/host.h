@@ -80,6 +80,7 @@ struct lamina_host {
                         uint32_t *out);
   const void *(*service)(struct lamina_call *call, const char *id);
   void *(*memory)(struct lamina_call *call, uint64_t bytes);
+  uint32_t (*count)(const struct lamina_call *call, uint32_t what);
 };
 
 /**
@@ -137,6 +138,12 @@ static inline const struct lamina_view *lamina_get(struct lamina_call *call, uin
                                                    uint32_t index)
 {
   return call->host->get(call, what, index);
+}
+
+/** How many tensors of a role the call has, reachable or not: inputs, outputs ... [compute] */
+static inline uint32_t lamina_count(const struct lamina_call *call, uint32_t what)
+{
+  return call->host->count(call, what);
 }
 
 /**

@@ -159,7 +159,7 @@ static int32_t take_number(const struct lm_csv *csv, struct lamina_call *call,
   if (!lm_csv_number(cell, &number)) {
     return refuse(csv, call, cell, column, "a number");
   }
-  if (fabs(number) > 3.4028234663852886e38) {
+  if (fabs(number) >= 0x1.ffffffp127) { /* what is below rounds to a finite float32 */
     return refuse(csv, call, cell, column, "a number that float32 can hold, up to 3.4e38");
   }
   *out = (float)number;

@@ -13,10 +13,6 @@
 
 enum { CHUNK = 16384, BLOCK = 1024 };
 
-struct add {
-  uint64_t inputs; /* of the node: infer() notes them, the same number each time */
-};
-
 static int32_t expect_alike(struct lamina_plan *plan, uint32_t index)
 {
   const struct lamina_type *first = lamina_in(plan, 0);
@@ -35,13 +31,13 @@ static int32_t expect_alike(struct lamina_plan *plan, uint32_t index)
 
 static int32_t infer(void *instance, struct lamina_plan *plan)
 {
-  struct add *self = instance;
-  self->inputs = lamina_n_in(plan);
+  uint32_t inputs = lamina_n_in(plan);
+  (void)instance;
   LAMINA_TRY(lamina_out_like(plan, 0, lamina_in_f32(plan, 0)));
-  for (uint32_t i = 1; i < self->inputs; i++) {
+  for (uint32_t i = 1; i < inputs; i++) {
     LAMINA_TRY(expect_alike(plan, i));
   }
-  LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_FORWARD, self->inputs * sizeof(float *), 0));
+  LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_FORWARD, inputs * sizeof(float *), 0));
   LAMINA_TRY(lamina_may_share(plan, LAMINA_FORWARD, 0, 0));
   return lamina_may_share(plan, LAMINA_BACKWARD, 0, 0);
 }
@@ -79,13 +75,13 @@ static int32_t sum_elements(void *arg, int64_t begin, int64_t end, uint32_t lane
 
 static int32_t forward(void *instance, struct lamina_call *call)
 {
-  const struct add *self = instance;
   const struct lamina_view *y = lamina_get(call, LAMINA_OUT, 0);
-  struct sum work = {lamina_scratch(call, LAMINA_SHARED), self->inputs, NULL};
+  struct sum work = {lamina_scratch(call, LAMINA_SHARED), lamina_count(call, LAMINA_IN), NULL};
+  (void)instance;
   if (y == NULL || work.x == NULL) {
     return LAMINA_E_PLUGIN;
   }
-  for (uint32_t i = 0; i < self->inputs; i++) {
+  for (uint32_t i = 0; i < work.inputs; i++) {
     const struct lamina_view *x = lamina_get(call, LAMINA_IN, i);
     if (x == NULL) {
       return LAMINA_E_PLUGIN;
@@ -117,12 +113,13 @@ static int32_t copy_elements(void *arg, int64_t begin, int64_t end, uint32_t lan
 /* dy is never written, except where the host has made it the memory of dx_0, which is equal. */
 static int32_t backward(void *instance, struct lamina_call *call)
 {
-  const struct add *self = instance;
   const struct lamina_view *dy = lamina_grad(call, LAMINA_OUT, 0, NULL);
   if (dy == NULL) {
     return LAMINA_E_PLUGIN;
   }
-  for (uint32_t i = 0; i < self->inputs; i++) {
+  uint32_t inputs = lamina_count(call, LAMINA_IN);
+  (void)instance;
+  for (uint32_t i = 0; i < inputs; i++) {
     uint32_t request = LAMINA_SKIP;
     const struct lamina_view *dx = lamina_grad(call, LAMINA_IN, i, &request);
     if (request == LAMINA_SKIP || (dx != NULL && dx->data == dy->data)) {
@@ -138,5 +135,5 @@ static int32_t backward(void *instance, struct lamina_call *call)
   return LAMINA_OK;
 }
 
-LAMINA_LAYER(add, "1.0.0", "the sum of its inputs, elementwise", struct add, LAMINA_NO_SETTINGS,
+LAMINA_LAYER(add, "1.0.0", "the sum of its inputs, elementwise", LAMINA_NOTHING,
              .infer = infer, .forward = forward, .backward = backward);

@@ -48,10 +48,10 @@ static int32_t check_classes(struct lamina_plan *plan)
 
 static int32_t infer(void *self, struct lamina_plan *plan)
 {
-  const struct lamina_type *z = lamina_in_f32(plan, LOGIT);
-  const struct lamina_type *y = lamina_in(plan, TARGET);
   (void)self;
   LAMINA_TRY(lamina_expect_inputs(plan, 2));
+  const struct lamina_type *z = lamina_in_f32(plan, LOGIT);
+  const struct lamina_type *y = lamina_in(plan, TARGET);
   if (z == NULL || y == NULL) {
     return LAMINA_E_SHAPE;
   }

@@ -83,11 +83,11 @@ static int32_t check_classes(struct lamina_plan *plan, int64_t k)
 
 static int32_t infer(void *self, struct lamina_plan *plan)
 {
-  const struct lamina_type *x = lamina_in_f32(plan, LOGITS);
-  const struct lamina_type *t = lamina_in(plan, TARGET);
   char text[LAMINA_SHAPE_TEXT];
   (void)self;
   LAMINA_TRY(lamina_expect_inputs(plan, 2));
+  const struct lamina_type *x = lamina_in_f32(plan, LOGITS);
+  const struct lamina_type *t = lamina_in(plan, TARGET);
   if (x == NULL || t == NULL) {
     return LAMINA_E_SHAPE;
   }

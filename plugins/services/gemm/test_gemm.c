@@ -10,20 +10,20 @@
 #include <string.h>
 
 #include <lamina/gemm.h>
-#include <lamina/service.h>
 
 #include "base/memory.h"
-#include "mock_host.h"
+#include "tests/support/mock_host.h"
+#include "tests/support/part_probe.h"
 
 enum { PORTABLE = 1, AVX2 = 2, AVX512 = 3, KERNELS = 4, GUARD = 64 };
 
 #define GUARD_VALUE (-12345.678f)
 
-/* A service instance beside a host. */
+/* A service as a run makes it, and a host whose scratch has guards to call it on. */
 struct fixture {
+  struct probe probe;
   struct mock_host host;
-  const struct lamina_service *service;
-  void *self;
+  struct lm_instance *instance;
   const struct lamina_gemm *gemm;
 };
 
@@ -37,24 +37,25 @@ struct product {
   struct lamina_gemm_task task;
 };
 
+static const void *interface_of(const struct fixture *f, const char *id)
+{
+  return f->instance->plugin->table.service.interface(f->instance->self, id);
+}
+
 static int32_t start(struct fixture *f, uint32_t threads, int32_t kernel)
 {
-  *f = (struct fixture){0};
+  static const char *const settings[KERNELS] = {
+      "gemm", "{gemm: {kernel: portable}}", "{gemm: {kernel: avx2}}", "{gemm: {kernel: avx512}}"};
+  probe_open(&f->probe, 1);
   cr_assert(mock_host_init(&f->host, threads));
-  const struct lamina_plugin *plugin = mock_host_open("service", "gemm");
-  cr_assert_not_null(plugin, "service_gemm.so is not on LAMINA_PLUGIN_PATH");
-  f->service = plugin->vtable;
-  f->self = lm_alloc_aligned(plugin->instance_bytes, LAMINA_ALIGNMENT);
-  cr_assert_str_eq(plugin->settings[0].name, "kernel");
-  memcpy((char *)f->self + plugin->settings[0].offset, &kernel, sizeof kernel);
-  int32_t status = f->service->setup(f->self, &f->host.call);
-  f->gemm = status == LAMINA_OK ? f->service->interface(f->self, LAMINA_GEMM_ID) : NULL;
+  int32_t status = probe_try(&f->probe, LAMINA_KIND_SERVICE, settings[kernel], &f->instance);
+  f->gemm = status == LAMINA_OK ? interface_of(f, LAMINA_GEMM_ID) : NULL;
   return status;
 }
 
 static void stop(struct fixture *f)
 {
-  lm_free(f->self);
+  probe_close(&f->probe);
   mock_host_release(&f->host);
 }
 
@@ -251,22 +252,18 @@ static const int64_t shapes[][3] = {
     {16, 16, 4096}, {0, 40, 50},    {40, 0, 50},    {70, 90, 0},
 };
 
-static void check_shape(struct fixture *f, uint32_t i)
-{
-  for (uint32_t transposes = 0; transposes < 4; transposes++) {
-    uint32_t rest = (i * 4 + transposes) * 5u & 7u;
-    struct product p = product_of(shapes[i][0], shapes[i][1], shapes[i][2], transposes | rest << 2);
-    check_product(f, &p, i);
-  }
-}
+enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
 Test(gemm, every_kernel_agrees_with_double_precision_on_larger_shapes)
 {
   for (int32_t kernel = PORTABLE; kernel < KERNELS; kernel++) {
     struct fixture f;
-    bool has = start(&f, 2, kernel) == LAMINA_OK;
-    for (uint32_t i = 0; has && i < sizeof shapes / sizeof shapes[0]; i++) {
-      check_shape(&f, i);
+    uint32_t rounds = start(&f, 2, kernel) == LAMINA_OK ? SHAPES * 4 : 0;
+    for (uint32_t i = 0; i < rounds; i++) {
+      const int64_t *shape = shapes[i / 4];
+      uint32_t variant = i % 4 | (i * 5u & 7u) << 2;
+      struct product p = product_of(shape[0], shape[1], shape[2], variant);
+      check_product(&f, &p, i / 4);
     }
     stop(&f);
   }
@@ -371,8 +368,8 @@ Test(gemm, a_kernel_that_the_cpu_lacks_is_refused_with_a_sentence)
   for (int32_t kernel = 0; kernel < KERNELS; kernel++) {
     struct fixture f;
     int32_t status = start(&f, 1, kernel);
-    cr_assert_eq(status, has[kernel] ? LAMINA_OK : LAMINA_E_UNSUPPORTED);
-    cr_assert(has[kernel] || strstr(f.host.failed_text, "this CPU lacks") != NULL);
+    probe_expect(&f.probe, (enum lamina_status)status,
+                 has[kernel] ? LAMINA_OK : LAMINA_E_UNSUPPORTED, "this CPU lacks");
     stop(&f);
   }
 }
@@ -414,6 +411,15 @@ Test(gemm, other_services_are_not_offered)
 {
   struct fixture f;
   cr_assert_eq(start(&f, 1, 0), LAMINA_OK);
-  cr_assert_null(f.service->interface(f.self, "lamina.gemm/2"));
+  cr_assert_null(interface_of(&f, "lamina.gemm/2"));
   stop(&f);
+}
+
+Test(gemm, wrong_settings_are_refused)
+{
+  static const struct probe_refusal cases[] = {
+      {"{gemm: {kernel: sse}}", "kernel"},
+      {"{gemm: {kernels: portable}}", "did you mean 'kernel'?"},
+  };
+  probe_refuses(LAMINA_KIND_SERVICE, cases, sizeof cases / sizeof cases[0]);
 }

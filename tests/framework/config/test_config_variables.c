@@ -35,6 +35,7 @@ static const struct {
     {"a: ${env:LM_TEST_NONE:-}", "a: null\n"},
     {"a: \"${env:LM_TEST_NONE:-a b:-c}\"", "a: a b:-c\n"},
     {"a: ${env:LM_TEST_NUMBER:-7}", "a: 5\n"},
+    {"a: ${env:LM_TEST_NUMBER:?a number}", "a: 5\n"},
     {"a: ${env:LM_TEST_REFERENCE}", "a: $${n}\n"},
     {"vars: {n: \"${env:LM_TEST_NUMBER}\"}\na: ${n}0", "a: 50\n"},
     {"vars:\na: 1", "a: 1\n"},
@@ -89,15 +90,18 @@ static const struct {
      "t.yaml:2:4: the variable 'l' is null, expected a text to put into another"},
     {"a: ${x", "t.yaml:1:4: '${' without '}' (write $${ for a literal ${)"},
     {"a: b ${x ${y}}", "t.yaml:1:4: a ${...} inside another"},
-    {"a: ${}", "t.yaml:1:4: '${}': expected ${name}, ${env:NAME} or ${env:NAME:-fallback}"},
+    {"a: ${}", "t.yaml:1:4: '${}': expected ${name}, ${env:NAME}, ${env:NAME:-fallback} or "
+     "${env:NAME:?what it is for}"},
     {"a: ${ x }",
-     "t.yaml:1:4: '${ x }': expected ${name}, ${env:NAME} or ${env:NAME:-fallback}"},
+     "t.yaml:1:4: '${ x }': expected ${name}, ${env:NAME}, ${env:NAME:-fallback} or "
+     "${env:NAME:?what it is for}"},
     {"a: ${x:-1}",
-     "t.yaml:1:4: '${x:-1}': expected ${name}, ${env:NAME} or ${env:NAME:-fallback}"},
-    {"a: ${env:}", "t.yaml:1:4: '${env:}': expected ${name}, ${env:NAME} or "
-                   "${env:NAME:-fallback}"},
-    {"a: ${env:A=B}", "t.yaml:1:4: '${env:A=B}': expected ${name}, ${env:NAME} or "
-                      "${env:NAME:-fallback}"},
+     "t.yaml:1:4: '${x:-1}': expected ${name}, ${env:NAME}, ${env:NAME:-fallback} or "
+     "${env:NAME:?what it is for}"},
+    {"a: ${env:}", "t.yaml:1:4: '${env:}': expected ${name}, ${env:NAME}, ${env:NAME:-fallback} "
+                   "or ${env:NAME:?what it is for}"},
+    {"a: ${env:A=B}", "t.yaml:1:4: '${env:A=B}': expected ${name}, ${env:NAME}, ${env:NAME:-fallback} "
+                      "or ${env:NAME:?what it is for}"},
     {"vars: [1]", "t.yaml:1:7: vars: expected a map of variables, found a list"},
     {"vars: {a.b: 1}",
      "t.yaml:1:8: the variable 'a.b' has a name other than up to 63 letters, digits and _"},
@@ -113,6 +117,26 @@ Test(config_variables, are_refused_with_a_reason)
     struct lm_error error = {0};
     cr_expect(parse(bad[i].text, &config, &error) == LAMINA_E_INVALID, "%s", bad[i].text);
     cr_expect_str_eq(error.text, bad[i].sentence);
+    lm_config_free(config);
+  }
+}
+
+Test(config_variables, say_what_they_are_for_when_the_environment_has_none)
+{
+  static const char *const texts[] = {"a: \"x${env:LM_TEST_NONE:?a folder: with b:-c}/y\"",
+                                      "a: \"${env:LM_TEST_EMPTY:?a folder: with b:-c}\""};
+  static const char *const names[] = {"LM_TEST_NONE", "LM_TEST_EMPTY"};
+  set_environment();
+  for (size_t i = 0; i < COUNT_OF(texts); i++) {
+    struct lm_config *config = NULL;
+    struct lm_error error = {0};
+    char sentence[128];
+    (void)snprintf(sentence, sizeof sentence,
+                   "t.yaml:1:4: the environment variable %s is not set, expected a folder: with "
+                   "b:-c",
+                   names[i]);
+    cr_expect(parse(texts[i], &config, &error) == LAMINA_E_MISSING, "%s", texts[i]);
+    cr_expect_str_eq(error.text, sentence);
     lm_config_free(config);
   }
 }

@@ -321,7 +321,9 @@ Test(settings, renamed_keys_are_taken_with_one_warning)
   cr_expect(scene.warnings == 1);
   cr_expect_str_eq(scene.warning,
                    "/exp/t.yaml:1:5: 'lr' of optimizer 'x' is now called 'rate'");
-  cr_expect(((const struct renamed *)(const void *)&scene.all)->rate == 0.5);
+  struct renamed renamed;
+  memcpy(&renamed, &scene.all, sizeof renamed);
+  cr_expect(renamed.rate == 0.5);
   lm_value_write(lm_config_root(scene.config), &text);
   cr_expect_str_eq(lm_text_get(&text), "s:\n  rate: 0.5\n  file: \"\"\n");
   lm_text_release(&text);

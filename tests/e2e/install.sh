@@ -1,0 +1,72 @@
+#!/bin/sh
+# What `make install` leaves works by itself, wherever it is moved to: the program finds the
+# plugins beside it, and a plugin can be built from the installed headers alone.
+. "$LAMINA_TEST_SOURCE/tests/e2e/lib.sh"
+
+unset MAKEFLAGS MFLAGS MAKELEVEL LAMINA_PLUGIN_PATH
+make -C "$build" install DESTDIR="$work/first" >log 2>&1 || {
+  tail -n 30 log >&2
+  fail "make install"
+  finish
+}
+
+# use FOLDER: the program installed below it.
+use() {
+  program=$(find "$work/$1" -type f -path '*/bin/lamina')
+  plugins=$(dirname "$(find "$work/$1" -name layer_dense.so)")
+  headers=$(dirname "$(dirname "$(find "$work/$1" -name layer.h)")")
+  configs=$(dirname "$(find "$work/$1" -name iris.yaml)")
+}
+
+use first
+for file in "$program" "$plugins/loss_cross_entropy.so" "$headers/lamina/plugin.h" \
+  "$configs/digits.yaml" "$configs/../data/iris.csv"; do
+  [ -f "$file" ] || fail "$file is not installed"
+done
+[ -n "$(find first -name lamina.pc)" ] || fail "lamina.pc is not installed"
+[ -z "$(find first -name '*.la')" ] || fail "a .la file is installed"
+[ -z "$(find first -name 'test_*' -o -name 'layer_sin*')" ] || fail "a test is installed"
+
+# trained FOLDER: trains with the program of that folder, and with its plugins.
+trained() {
+  use "$1"
+  mkdir -p elsewhere
+  (
+    cd elsewhere || exit 99
+    lamina train "$configs/iris.yaml" --run-dir "$1" --quiet
+    wants 0 "model: $1/model.safetensors"
+    lamina inspect layer dense
+    wants 0 "$plugins/layer_dense.so"
+    lamina list
+    wants 0 "$plugins/"
+    ! sed 1d out | grep -v -F "$plugins/" | grep -v 'not used' | grep -q . ||
+      fail "a plugin of another place is used"
+    exit "$failures"
+  ) || failures=$((failures + 1))
+}
+trained first
+mv first second
+trained second
+for run in first second; do
+  sed 's/, "seconds".*//' "elsewhere/$run/metrics.jsonl" >"$run.numbers"
+done
+same first.numbers second.numbers
+
+# A stranger's plugin, from the installed headers.
+mkdir mine
+if ${LAMINA_TEST_CC:-cc} -std=c11 -O2 -shared -fPIC -I"$headers" \
+  "$source/tests/plugins/square.c" -o mine/layer_square.so; then
+  moons small.yaml "epochs: 2"
+  lamina train small.yaml --run-dir square --quiet --plugin-path mine --set 'model[1]=square'
+  wants 0 "model: square/model.safetensors"
+  lamina inspect layer square --plugin-path mine
+  wants 0 "$work/mine/layer_square.so"
+else
+  fail "a plugin cannot be built from the installed headers"
+fi
+
+mv second first
+make -C "$build" uninstall DESTDIR="$work/first" >log 2>&1 || fail "make uninstall"
+[ -z "$(find first -type f)" ] || fail "make uninstall leaves $(find first -type f | head -n 3)"
+
+finish
