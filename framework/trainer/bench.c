@@ -45,6 +45,7 @@ static enum lamina_status repeat(struct lm_training *training, double seconds, d
     steps += group;
     elapsed = lm_clock_seconds() - begin;
   } while (elapsed < seconds);
+  lm_training_end_stretch(training); /* its samples are counted then */
   *steps_per_s = (double)steps / elapsed;
   *samples_per_s = (training->meter.all_samples - samples) / elapsed;
   return LAMINA_OK;
@@ -76,6 +77,7 @@ static enum lamina_status measure(struct lm_training *training, double seconds,
   LM_TRY(lm_session_fit(training->session, error));
   training->total_steps = UINT64_MAX;
   lm_training_begin_epoch(training);
+  lm_training_begin_stretch(training);
   LM_TRY(run_steps(training, 1, error));
   result->first_step = lm_clock_seconds();
   LM_TRY(repeat(training, seconds, &steps[0], &samples[0], error));

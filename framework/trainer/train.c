@@ -35,6 +35,7 @@ static void tell_step(struct lm_training *training)
   if (observer->step == NULL) {
     return;
   }
+  lm_training_end_stretch(training);
   struct lm_train_status status = {
       .step = progress->step,
       .total_steps = training->total_steps,
@@ -43,6 +44,7 @@ static void tell_step(struct lm_training *training)
       .loss = progress->samples == 0 ? 0.0 : progress->loss_sum / (double)progress->samples,
       .samples_per_s = lm_rate_meter_value(&training->meter)};
   observer->step(observer->arg, &status);
+  lm_training_begin_stretch(training);
 }
 
 /* ---- the end of an epoch ---- */
@@ -186,6 +188,7 @@ static enum lamina_status run_epoch(struct lm_training *training,
   double started = lm_clock_seconds();
   lm_training_begin_epoch(training);
   lm_profile_mark(training->profile, LM_PROFILE_ORDER);
+  lm_training_begin_stretch(training);
   while (progress->batch < training->batches_per_epoch && !is_last_step(training)) {
     if (must_stop(training)) {
       return stop(training, started, error);
@@ -193,11 +196,14 @@ static enum lamina_status run_epoch(struct lm_training *training,
     LM_TRY(lm_training_step(training, error));
     tell_step(training);
     if (every > 0 && progress->step % (uint64_t)every == 0) {
+      lm_training_end_stretch(training);
       lm_profile_mark(training->profile, LM_PROFILE_REST);
       LM_TRY(lm_training_save(training, error));
       lm_profile_mark(training->profile, LM_PROFILE_FILES);
+      lm_training_begin_stretch(training);
     }
   }
+  lm_training_end_stretch(training);
   return end_epoch(training, result, started, error);
 }
 
