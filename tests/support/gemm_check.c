@@ -15,6 +15,7 @@
 
 #include "base/memory.h"
 #include "tests/support/mock_host.h"
+#include "tests/support/part_probe.h"
 
 #define GUARD_VALUE (-12345.678f)
 
@@ -22,8 +23,8 @@ enum { OFFSET = 128 };
 
 struct fixture {
   struct mock_host host;
-  void *self;
-  const struct lamina_service *service;
+  struct probe probe;
+  struct lm_instance *instance;
   const struct lamina_gemm *gemm;
 };
 
@@ -46,18 +47,16 @@ static void start(struct fixture *f, const char *name)
 {
   *f = (struct fixture){0};
   cr_assert(mock_host_init(&f->host, 1));
-  const struct lamina_plugin *plugin = mock_host_open("service", name);
-  cr_assert_not_null(plugin, "service_%s.so is not on LAMINA_PLUGIN_PATH", name);
-  f->service = plugin->vtable;
-  f->self = lm_alloc_aligned(plugin->instance_bytes, LAMINA_ALIGNMENT);
-  cr_assert_eq(f->service->setup(f->self, &f->host.call), LAMINA_OK);
-  f->gemm = f->service->interface(f->self, LAMINA_GEMM_ID);
+  probe_open(&f->probe, 1);
+  cr_assert_eq(probe_try(&f->probe, LAMINA_KIND_SERVICE, name, &f->instance), LAMINA_OK, "%s",
+               f->probe.error.text);
+  f->gemm = f->instance->plugin->table.service.interface(f->instance->self, LAMINA_GEMM_ID);
   cr_assert_not_null(f->gemm);
 }
 
 static void stop(struct fixture *f)
 {
-  lm_free(f->self);
+  probe_close(&f->probe);
   mock_host_release(&f->host);
 }
 
@@ -242,7 +241,7 @@ void gemm_check_refusals(const char *plugin)
     cr_assert_eq(status, i == 0 ? LAMINA_E_PLUGIN : LAMINA_E_SHAPE);
     cr_assert_str_not_empty(f.host.failed_text);
   }
-  cr_assert_null(f.service->interface(f.self, "lamina.gemm/2"));
+  cr_assert_null(f.instance->plugin->table.service.interface(f.instance->self, "lamina.gemm/2"));
   release(&p);
   stop(&f);
 }
