@@ -130,7 +130,7 @@ class Bench:
                 extra = {variable: value} if value else {}
                 found = self.run([self.program("bench/gemm"), "--rounds", "1", service], extra)
                 if found:
-                    rates[value] = statistics.geometric_mean(row["gflops"] for row in found)
+                    rates[value] = statistics.geometric_mean(row["fastest"] for row in found)
             best = max(rates, key=rates.get) if rates else None
             if best:
                 chosen[variable] = best
@@ -208,7 +208,7 @@ def print_trainings(trainings, ceilings):
 def print_products(rows, ceilings):
     services = list(dict.fromkeys(row["service"] for row in rows))
     shapes = list(dict.fromkeys((row["what"], row["m"], row["n"], row["k"]) for row in rows))
-    rates = {(row["what"], row["m"], row["n"], row["k"], row["service"]): row["gflops"]
+    rates = {(row["what"], row["m"], row["n"], row["k"], row["service"]): row["fastest"]
              for row in rows}
     print(f"\n{'GFLOP/s, 1 thread':26}" + "".join(f"{name:>15}" for name in services) +
           f"{'/ best other':>14} {'% peak':>7}")
