@@ -319,15 +319,22 @@ int32_t lm_pool_run(struct lm_pool *pool, int64_t n, int64_t grain, lm_pool_body
   if (n <= 0) {
     return LAMINA_OK;
   }
+  struct position before = here;
+  if (n <= grain) { /* one chunk: most loops of small networks, where a division would show */
+    uint32_t lane = before.pool == pool ? before.lane : 0;
+    here = (struct position){pool, lane};
+    int32_t returned = body(arg, 0, n, lane);
+    here = before;
+    return returned;
+  }
   struct loop loop = {.body = body, .arg = arg, .n = n, .grain = grain < 1 ? 1 : grain};
   loop.chunks = n / loop.grain + (n % loop.grain != 0);
-  struct position before = here;
   if (before.pool == pool) {
     return run_serial(&loop, before.lane);
   }
   here = (struct position){pool, 0};
-  bool alone = loop.chunks == 1 || pool->threads == 1;
-  int32_t status = alone ? run_serial(&loop, 0) : run_parallel(pool, &loop);
+  int32_t status =
+      pool->threads == 1 || loop.chunks == 1 ? run_serial(&loop, 0) : run_parallel(pool, &loop);
   here = before;
   return status;
 }

@@ -25,7 +25,8 @@ struct lm_cli {
   const char *run_dir, *plugin_path, *input, *output;
   char seed[64];
   uint32_t threads; /* 0: as many as make sense */
-  bool resume, json, yaml, classes, all, quiet, help;
+  double seconds;   /* --seconds; 0: not given */
+  bool resume, json, yaml, classes, all, quiet, help, profile;
   uint32_t load_seconds; /* LAMINA_LOAD_SECONDS: time for a plugin to load and set up; 0: usual */
   bool terminal, line_open; /* standard error is one; a progress line stands on it */
   struct lm_registry *registry;
@@ -38,6 +39,7 @@ enum lamina_status lm_cli_parse(int argc, char **argv, struct lm_cli *cli,
 
 /* Commands: each runs and says how it went. */
 enum lamina_status lm_command_train(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_bench(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_check(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_summary(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_plan(struct lm_cli *cli, struct lm_error *error);

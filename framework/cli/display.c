@@ -116,7 +116,7 @@ static void write_line(struct lm_display *display, const struct lm_train_status 
 static void show_step(void *arg, const struct lm_train_status *status)
 {
   struct lm_display *display = arg;
-  if (!display->cli->terminal || status->total_steps == 0) {
+  if (status->total_steps == 0) {
     return;
   }
   double time = lm_clock_seconds();
@@ -196,5 +196,8 @@ static void show_note(void *arg, const char *sentence)
 
 struct lm_train_observer lm_display_observer(struct lm_display *display)
 {
-  return (struct lm_train_observer){display, show_step, show_epoch, show_note};
+  return (struct lm_train_observer){.arg = display,
+                                    .step = display->cli->terminal ? show_step : NULL,
+                                    .epoch = show_epoch,
+                                    .note = show_note};
 }

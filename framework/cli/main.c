@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"check", lm_command_check, "FILE", "everything short of training: settings, shapes, data"},
     {"summary", lm_command_summary, "FILE", "nodes, shapes and numbers of parameters"},
     {"plan", lm_command_plan, "FILE", "where every tensor lives, and who overwrites whom"},
+    {"bench", lm_command_bench, "FILE", "how fast an experiment trains on this machine"},
     {"list", lm_command_list, "[KIND]", "plugins on the search path; loads none of them"},
     {"inspect", lm_command_inspect, "KIND NAME | --all", "what a plugin says of itself"},
 };
@@ -30,6 +31,8 @@ static const char OPTIONS[] =
     "  --set KEY=VALUE     override a value of the experiment, such as train.epochs=3\n"
     "  --run-dir DIR       train: the run folder; default runs/NAME\n"
     "  --resume            train: continue from the run folder's checkpoint\n"
+    "  --profile           train: say where the time went, node by node\n"
+    "  --seconds S         bench: length of a repetition; default 2\n"
     "  --threads N         threads to compute with; results do not depend on it\n"
     "  --seed N            the same as --set train.seed=N\n"
     "  --plugin-path DIRS  look for plugins here first; ':' between folders\n"

@@ -8,7 +8,7 @@
 
 #include "cli/cli.h"
 
-enum option_kind { FLAG, TEXT, SET, SEED, THREADS };
+enum option_kind { FLAG, TEXT, SET, SEED, THREADS, SECONDS };
 
 struct option {
   const char *name;
@@ -22,6 +22,8 @@ static const struct option options[] = {
     {"--set", SET, 0},
     {"--run-dir", TEXT, AT(run_dir)},
     {"--resume", FLAG, AT(resume)},
+    {"--profile", FLAG, AT(profile)},
+    {"--seconds", SECONDS, 0},
     {"--threads", THREADS, 0},
     {"--seed", SEED, 0},
     {"--plugin-path", TEXT, AT(plugin_path)},
@@ -69,6 +71,17 @@ enum lamina_status lm_cli_number(const char *name, const char *text, long long l
   return LAMINA_OK;
 }
 
+static enum lamina_status read_seconds(const char *text, double *out, struct lm_error *error)
+{
+  char *end;
+  *out = strtod(text, &end);
+  if (end == text || *end != '\0' || !(*out > 0.0 && *out <= 3600.0)) {
+    return lm_fail(error, LAMINA_E_USAGE,
+                   "--seconds is '%s', expected a number above 0 and up to 3600", text);
+  }
+  return LAMINA_OK;
+}
+
 static enum lamina_status take_value(struct lm_cli *cli, const struct option *option,
                                      const char *value, struct lm_error *error)
 {
@@ -87,6 +100,8 @@ static enum lamina_status take_value(struct lm_cli *cli, const struct option *op
       LM_TRY(lm_cli_number("--threads", value, 1, 1024, &number, error));
       cli->threads = (uint32_t)number;
       return LAMINA_OK;
+    case SECONDS:
+      return read_seconds(value, &cli->seconds, error);
     default:
       return LAMINA_OK;
   }

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "cli/display.h"
+#include "trainer/profile.h"
 #include "trainer/run_folder.h"
 
 /* "configs/digits.yaml" gives "digits". */
@@ -44,8 +45,16 @@ static void print_result(const struct lm_train_result *result, const char *run_d
   lm_text_release(&text);
 }
 
+static void print_profile(const struct lm_profile *profile)
+{
+  struct lm_text text = {0};
+  lm_profile_text(profile, &text);
+  (void)fprintf(stderr, "%s", lm_text_get(&text));
+  lm_text_release(&text);
+}
+
 static enum lamina_status train(struct lm_cli *cli, struct lm_experiment *experiment,
-                                struct lm_error *error)
+                                struct lm_profile *profile, struct lm_error *error)
 {
   struct lm_display display;
   struct lm_train_result result;
@@ -57,6 +66,7 @@ static enum lamina_status train(struct lm_cli *cli, struct lm_experiment *experi
   struct lm_train_options options = {.run_dir = run_dir,
                                      .resume = cli->resume,
                                      .stop = lm_stop_install(),
+                                     .profile = profile,
                                      .observer = lm_display_observer(&display)};
   enum lamina_status status = lm_experiment_open_data(experiment, error);
   if (status == LAMINA_OK) {
@@ -66,6 +76,9 @@ static enum lamina_status train(struct lm_cli *cli, struct lm_experiment *experi
   if (status == LAMINA_OK && !cli->json) {
     print_result(&result, run_dir);
   }
+  if (status == LAMINA_OK && profile != NULL) {
+    print_profile(profile);
+  }
   lm_free(run_dir);
   return status;
 }
@@ -73,8 +86,14 @@ static enum lamina_status train(struct lm_cli *cli, struct lm_experiment *experi
 enum lamina_status lm_command_train(struct lm_cli *cli, struct lm_error *error)
 {
   struct lm_experiment *experiment = NULL;
+  struct lm_profile *profile = NULL;
   LM_TRY(lm_cli_experiment(cli, &experiment, error));
-  enum lamina_status status = train(cli, experiment, error);
+  enum lamina_status status =
+      cli->profile ? lm_profile_create(experiment, &profile, error) : LAMINA_OK;
+  if (status == LAMINA_OK) {
+    status = train(cli, experiment, profile, error);
+  }
+  lm_profile_free(profile);
   lm_experiment_free(experiment);
   return status;
 }

@@ -88,6 +88,10 @@ enum lamina_status lm_program_forward(struct lm_program *program, uint64_t step,
 enum lamina_status lm_program_backward(struct lm_program *program, uint64_t step,
                                        struct lm_error *error) LM_MUST_CHECK;
 
+/** Runs one call of a program: lm_program_forward() in pieces, for who times them. */
+enum lamina_status lm_exec_call_run(struct lm_exec_call *call, uint64_t step,
+                                    struct lm_error *error) LM_MUST_CHECK;
+
 /** Value of a loss node, or data of any output that is kept. */
 float lm_program_loss(const struct lm_program *program, uint32_t node);
 const struct lamina_view *lm_program_output(const struct lm_program *program, uint32_t node,

@@ -6,8 +6,8 @@
 
 #include "executor/executor_internal.h"
 
-static enum lamina_status run_call(struct lm_exec_call *call, uint64_t step,
-                                   struct lm_error *error)
+static inline enum lamina_status run_call(struct lm_exec_call *call, uint64_t step,
+                                          struct lm_error *error)
 {
   for (uint32_t i = 0; i < call->n_clears; i++) {
     memset(call->clears[i].data, 0, call->clears[i].bytes);
@@ -23,6 +23,12 @@ static enum lamina_status run_call(struct lm_exec_call *call, uint64_t step,
     return lm_call_end(&call->call, returned);
   }
   return LAMINA_OK;
+}
+
+enum lamina_status lm_exec_call_run(struct lm_exec_call *call, uint64_t step,
+                                    struct lm_error *error)
+{
+  return run_call(call, step, error);
 }
 
 enum lamina_status lm_program_forward(struct lm_program *program, uint64_t step,

@@ -7,6 +7,7 @@
  *   checkpoint.safetensors   the newest; earlier ones as checkpoint.1.safetensors ...
  *   best.safetensors         with early stopping: the best model so far
  *   model.safetensors        the result
+ *   profile.json             with --profile: where the time went
  *
  * Floor 9.
  */

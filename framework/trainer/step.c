@@ -17,15 +17,30 @@ double lm_rate_meter_value(const struct lm_rate_meter *meter)
   return meter->all_seconds > 0.0 ? meter->all_samples / meter->all_seconds : 0.0;
 }
 
-static void meter_add(struct lm_rate_meter *meter, bool warm, double seconds, int64_t samples)
+static void meter_add(struct lm_rate_meter *meter, bool warm, double seconds, double samples)
 {
-  meter->steps++;
   meter->all_seconds += seconds;
-  meter->all_samples += (double)samples;
+  meter->all_samples += samples;
   if (warm) {
     meter->seconds += seconds;
-    meter->samples += (double)samples;
+    meter->samples += samples;
   }
+}
+
+void lm_training_begin_stretch(struct lm_training *training)
+{
+  training->stretch_began = lm_clock_seconds();
+  training->stretch_samples = 0;
+}
+
+void lm_training_end_stretch(struct lm_training *training)
+{
+  double began = training->stretch_began;
+  double samples = (double)training->stretch_samples;
+  bool warm = training->steps > WARM_UP_STEPS;
+  lm_training_begin_stretch(training);
+  meter_add(&training->meter, warm, training->stretch_began - began, samples);
+  meter_add(&training->epoch_meter, warm, training->stretch_began - began, samples);
 }
 
 void lm_training_begin_epoch(struct lm_training *training)
@@ -40,7 +55,7 @@ void lm_training_begin_epoch(struct lm_training *training)
   }
 }
 
-static double schedule_factor(const struct lm_training *training)
+double lm_training_factor(const struct lm_training *training)
 {
   const struct lm_instance *schedule = training->experiment->schedule;
   struct lamina_progress progress = {.size = sizeof progress,
@@ -51,9 +66,9 @@ static double schedule_factor(const struct lm_training *training)
                           : schedule->plugin->table.schedule.factor(schedule->self, &progress);
 }
 
-static enum lamina_status tell_nonfinite(struct lm_training *training,
-                                         struct lm_program *program, double loss,
-                                         struct lm_error *error)
+enum lamina_status lm_training_tell_nonfinite(struct lm_training *training,
+                                              struct lm_program *program, double loss,
+                                              struct lm_error *error)
 {
   enum lamina_status status =
       lm_program_find_nonfinite(program, training->progress.step, error);
@@ -80,11 +95,11 @@ static enum lamina_status compute(struct lm_training *training, int64_t begin, i
   LM_TRY(lm_program_forward(program, progress->step, error));
   double loss = lm_session_loss(session, program);
   if (!isfinite(loss)) {
-    return tell_nonfinite(training, program, loss, error);
+    return lm_training_tell_nonfinite(training, program, loss, error);
   }
   LM_TRY(lm_program_backward(program, progress->step, error));
-  LM_TRY(lm_updater_step(session->updater, progress->step + 1, schedule_factor(training), &report,
-                         error));
+  LM_TRY(lm_updater_step(session->updater, progress->step + 1, lm_training_factor(training),
+                         &report, error));
   progress->rate = report.rate;
   progress->loss_sum += loss * (double)n;
   progress->penalty_sum += report.penalty;
@@ -94,17 +109,17 @@ static enum lamina_status compute(struct lm_training *training, int64_t begin, i
 enum lamina_status lm_training_step(struct lm_training *training, struct lm_error *error)
 {
   struct lm_progress *progress = &training->progress;
-  double started = lm_clock_seconds();
   int64_t begin = progress->batch * training->batch;
   int64_t left = training->session->train.count - begin;
   int64_t n = left < training->batch ? left : training->batch;
-  LM_TRY(compute(training, begin, n, error));
+  LM_TRY(training->profile == NULL ? compute(training, begin, n, error)
+                                   : lm_profile_compute(training, begin, n, error));
   progress->step++;
   progress->batch++;
   progress->samples += n;
-  double seconds = lm_clock_seconds() - started;
-  bool warm = training->meter.steps >= WARM_UP_STEPS;
-  meter_add(&training->meter, warm, seconds, n);
-  meter_add(&training->epoch_meter, warm, seconds, n);
+  training->stretch_samples += n;
+  if (++training->steps == WARM_UP_STEPS) {
+    lm_training_end_stretch(training); /* a stretch is warm or it is not */
+  }
   return LAMINA_OK;
 }

@@ -35,6 +35,7 @@ static void tell_step(struct lm_training *training)
   if (observer->step == NULL) {
     return;
   }
+  lm_training_end_stretch(training);
   struct lm_train_status status = {
       .step = progress->step,
       .total_steps = training->total_steps,
@@ -43,6 +44,7 @@ static void tell_step(struct lm_training *training)
       .loss = progress->samples == 0 ? 0.0 : progress->loss_sum / (double)progress->samples,
       .samples_per_s = lm_rate_meter_value(&training->meter)};
   observer->step(observer->arg, &status);
+  lm_training_begin_stretch(training);
 }
 
 /* ---- the end of an epoch ---- */
@@ -63,8 +65,10 @@ static enum lamina_status report_epoch(struct lm_training *training,
   report->train.penalty = progress->penalty_sum / updates;
   if (training->session->test.dataset != NULL) {
     report->has_eval = true;
+    lm_profile_mark(training->profile, LM_PROFILE_REST);
     LM_TRY(lm_session_evaluate(training->session, &training->session->test, &report->eval,
                                error));
+    lm_profile_mark(training->profile, LM_PROFILE_EVALUATION);
   }
   lm_session_clear_metrics(training->session);
   return LAMINA_OK;
@@ -143,6 +147,7 @@ static enum lamina_status end_epoch(struct lm_training *training,
 {
   struct lm_progress *progress = &training->progress;
   LM_TRY(report_epoch(training, &result->last, error));
+  lm_profile_mark(training->profile, LM_PROFILE_REST);
   result->last.seconds = progress->seconds + (lm_clock_seconds() - started);
   LM_TRY(log_epoch(training, &result->last, error));
   progress->finished =
@@ -157,8 +162,9 @@ static enum lamina_status end_epoch(struct lm_training *training,
   training->epoch_meter = (struct lm_rate_meter){0};
   int64_t every = training->experiment->checkpoint.every_epochs;
   if (progress->finished || (every > 0 && progress->epoch % every == 0)) {
-    return lm_training_save(training, error);
+    LM_TRY(lm_training_save(training, error));
   }
+  lm_profile_mark(training->profile, LM_PROFILE_FILES);
   return LAMINA_OK;
 }
 
@@ -181,6 +187,8 @@ static enum lamina_status run_epoch(struct lm_training *training,
   int64_t every = training->experiment->checkpoint.every_steps;
   double started = lm_clock_seconds();
   lm_training_begin_epoch(training);
+  lm_profile_mark(training->profile, LM_PROFILE_ORDER);
+  lm_training_begin_stretch(training);
   while (progress->batch < training->batches_per_epoch && !is_last_step(training)) {
     if (must_stop(training)) {
       return stop(training, started, error);
@@ -188,9 +196,14 @@ static enum lamina_status run_epoch(struct lm_training *training,
     LM_TRY(lm_training_step(training, error));
     tell_step(training);
     if (every > 0 && progress->step % (uint64_t)every == 0) {
+      lm_training_end_stretch(training);
+      lm_profile_mark(training->profile, LM_PROFILE_REST);
       LM_TRY(lm_training_save(training, error));
+      lm_profile_mark(training->profile, LM_PROFILE_FILES);
+      lm_training_begin_stretch(training);
     }
   }
+  lm_training_end_stretch(training);
   return end_epoch(training, result, started, error);
 }
 
@@ -295,9 +308,8 @@ static enum lamina_status write_description(struct lm_training *training, struct
   return status;
 }
 
-static enum lamina_status prepare(struct lm_training *training, struct lm_error *error)
+enum lamina_status lm_training_prepare(struct lm_training *training, struct lm_error *error)
 {
-  const struct lm_train_options *options = training->options;
   LM_TRY(lm_session_create(training->experiment, LM_TO_TRAIN, &training->session, error));
   LM_TRY(count_steps(training, error));
   training->order_stream = lm_stream_make(training->experiment->host.seed, "shuffle");
@@ -306,6 +318,13 @@ static enum lamina_status prepare(struct lm_training *training, struct lm_error 
   if (training->order == NULL) {
     return lm_fail_memory(error, count * sizeof *training->order);
   }
+  return LAMINA_OK;
+}
+
+static enum lamina_status prepare(struct lm_training *training, struct lm_error *error)
+{
+  const struct lm_train_options *options = training->options;
+  LM_TRY(lm_training_prepare(training, error));
   LM_TRY(lm_run_folder_open(&training->run, options->run_dir, options->resume, error));
   if (!options->resume) {
     LM_TRY(write_description(training, error));
@@ -320,19 +339,39 @@ static enum lamina_status prepare(struct lm_training *training, struct lm_error 
   return lm_run_folder_cut(&training->run, training->progress.epoch, error);
 }
 
+static enum lamina_status write_profile(struct lm_training *training, struct lm_error *error)
+{
+  struct lm_text text = {0};
+  lm_profile_json(training->profile, &text);
+  enum lamina_status status =
+      lm_text_ok(&text)
+          ? lm_run_folder_write(&training->run, "profile.json", lm_text_get(&text), error)
+          : lm_fail_memory(error, 0);
+  lm_text_release(&text);
+  return status;
+}
+
 enum lamina_status lm_train(struct lm_experiment *experiment,
                             const struct lm_train_options *options,
                             struct lm_train_result *result, struct lm_error *error)
 {
-  struct lm_training training = {.experiment = experiment, .options = options,
+  struct lm_training training = {.experiment = experiment,
+                                 .options = options,
+                                 .profile = options->profile,
                                  .run = {.lock = -1}};
   *result = (struct lm_train_result){0};
   enum lamina_status status = prepare(&training, error);
+  lm_profile_begin(training.profile);
   while (status == LAMINA_OK && training.progress.finished == 0 && !is_over(&training)) {
     status = run_epoch(&training, result, error);
   }
   if (status == LAMINA_OK) {
     status = finish(&training, result, error);
+    lm_profile_mark(training.profile, LM_PROFILE_FILES);
+  }
+  lm_profile_end(training.profile);
+  if (status == LAMINA_OK && training.profile != NULL) {
+    status = write_profile(&training, error);
   }
   lm_run_folder_close(&training.run);
   lm_session_free(training.session);

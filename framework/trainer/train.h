@@ -40,11 +40,14 @@ struct lm_train_observer {
   void (*note)(void *arg, const char *sentence);
 };
 
+struct lm_profile;
+
 struct lm_train_options {
   const char *run_dir;
   bool resume;
   const volatile sig_atomic_t *stop; /* not zero: finish the step, save, return; may be NULL */
   struct lm_train_observer observer;
+  struct lm_profile *profile; /* borrowed; filled and written as profile.json; NULL: none */
 };
 
 struct lm_train_result {

@@ -2,13 +2,13 @@
 #ifndef LM_TRAINER_TRAIN_INTERNAL_H
 #define LM_TRAINER_TRAIN_INTERNAL_H
 
+#include "trainer/profile.h"
 #include "trainer/progress.h"
 #include "trainer/run_folder.h"
 #include "trainer/train.h"
 
 /** Durations of steps, to tell the rate without the warm-up. */
 struct lm_rate_meter {
-  uint64_t steps;    /* measured in this process */
   double seconds, samples;          /* behind the warm-up */
   double all_seconds, all_samples;  /* of all steps, for runs that are shorter */
 };
@@ -25,10 +25,31 @@ struct lm_training {
   int64_t batch, batches_per_epoch;
   uint64_t total_steps;
   struct lm_rate_meter epoch_meter, meter;
+  /* Steps without anything between them are timed together: a small one takes no longer than
+   * reading the clock does. */
+  double stretch_began;
+  int64_t stretch_samples;
+  uint64_t steps; /* in this process */
+  struct lm_profile *profile; /* borrowed; NULL: none */
 };
 
 /** One update: batch, forward, backward, optimizer. */
 enum lamina_status lm_training_step(struct lm_training *training, struct lm_error *error);
+
+/** Steps are timed from here on; and up to here, which goes to the meters. */
+void lm_training_begin_stretch(struct lm_training *training);
+void lm_training_end_stretch(struct lm_training *training);
+
+/** Makes the session and counts the steps; opens no run folder. */
+enum lamina_status lm_training_prepare(struct lm_training *training, struct lm_error *error);
+
+/** What the schedule makes of the rate in the present step. */
+double lm_training_factor(const struct lm_training *training);
+
+/** The failure of a step whose loss is not finite. */
+enum lamina_status lm_training_tell_nonfinite(struct lm_training *training,
+                                              struct lm_program *program, double loss,
+                                              struct lm_error *error);
 
 /** Puts the records of the present epoch into their order. */
 void lm_training_begin_epoch(struct lm_training *training);

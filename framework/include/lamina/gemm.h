@@ -57,6 +57,8 @@ struct lamina_gemm {
    * inside the body of a parallel loop: lanes would share the shared part.
    */
   int32_t (*run)(void *self, struct lamina_call *call, const struct lamina_gemm_task *task);
+
+  const char *isa; /* what computes, for people: "avx2", "openblas"; may be NULL */
 };
 
 #ifdef __cplusplus

@@ -1,0 +1,26 @@
+/*
+ * The service against double precision; what is checked is in tests/support/gemm_check.c.
+ */
+#include <criterion/criterion.h>
+
+#include "tests/support/gemm_check.h"
+
+Test(gemm_openblas, products_agree_with_double_precision)
+{
+  gemm_check_products("gemm_openblas");
+}
+
+Test(gemm_openblas, any_stride_is_read_right)
+{
+  gemm_check_strides("gemm_openblas");
+}
+
+Test(gemm_openblas, wrong_tasks_are_refused_with_a_sentence)
+{
+  gemm_check_refusals("gemm_openblas");
+}
+
+Test(gemm_openblas, a_size_beyond_32_bits_is_refused)
+{
+  gemm_check_too_large("gemm_openblas");
+}
