@@ -23,8 +23,8 @@ static void format_into(char *text, size_t size, const char *format, va_list arg
   }
 }
 
-enum lamina_status lm_fail(struct lm_error *error, enum lamina_status status,
-                           const char *format, ...)
+enum lamina_status lm_fail(struct lm_error *error, enum lamina_status status, const char *format,
+                           ...)
 {
   if (error != NULL) {
     va_list args;

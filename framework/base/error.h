@@ -34,8 +34,8 @@ struct lm_where {
  * @param error  may be NULL: only the status is passed on
  * @return status
  */
-enum lamina_status lm_fail(struct lm_error *error, enum lamina_status status,
-                           const char *format, ...) LM_PRINTF(3, 4);
+enum lamina_status lm_fail(struct lm_error *error, enum lamina_status status, const char *format,
+                           ...) LM_PRINTF(3, 4);
 
 /** lm_fail with "file:line:column: " before the sentence; where may be NULL or unknown. */
 enum lamina_status lm_fail_at(struct lm_error *error, enum lamina_status status,
@@ -64,12 +64,12 @@ const char *lm_status_name(enum lamina_status status);
 int lm_status_exit_code(enum lamina_status status);
 
 /** Forwards a failure out of the calling function. */
-#define LM_TRY(expr)                              \
-  do {                                            \
-    enum lamina_status lm_try_status_ = (expr);   \
-    if (lm_try_status_ != LAMINA_OK) {            \
-      return lm_try_status_;                      \
-    }                                             \
+#define LM_TRY(expr)                            \
+  do {                                          \
+    enum lamina_status lm_try_status_ = (expr); \
+    if (lm_try_status_ != LAMINA_OK) {          \
+      return lm_try_status_;                    \
+    }                                           \
   } while (0)
 
 /** Forwards a failure to the function's cleanup label; status is its local variable. */

@@ -26,8 +26,8 @@ struct lm_stream lm_stream_make(uint64_t seed, const char *name);
  * Words first .. first+n-1 at (step, purpose). Counter layout: {block, block >> 32,
  * step, (step >> 32) << 8 | purpose} with block = word / 4; purpose < 256, step < 2^56.
  */
-void lm_stream_fill(const struct lm_stream *stream, uint64_t step, uint32_t purpose,
-                    uint64_t first, uint64_t n, uint32_t *out);
+void lm_stream_fill(const struct lm_stream *stream, uint64_t step, uint32_t purpose, uint64_t first,
+                    uint64_t n, uint32_t *out);
 
 /** One number in 0 .. bound-1 without bias, from words `word`, `word` + 1 ... of the stream at
  *  step; bound >= 1. Rejected draws take words from purposes 1, 2, ... at the same position. */

@@ -44,8 +44,7 @@ int lm_spelling_distance(const char *a, const char *b)
   return rows[a_length % 3][b_length];
 }
 
-const char *lm_spelling_nearest(const char *word, const void *words, size_t count,
-                                size_t stride)
+const char *lm_spelling_nearest(const char *word, const void *words, size_t count, size_t stride)
 {
   const char *nearest = NULL;
   int least = 4;

@@ -55,8 +55,7 @@ int lm_spelling_distance(const char *a, const char *b);
  * @param words  count words, `stride` bytes apart, each entry beginning with a const char *
  * @return borrowed; NULL when none is near enough to be meant
  */
-const char *lm_spelling_nearest(const char *word, const void *words, size_t count,
-                                size_t stride);
+const char *lm_spelling_nearest(const char *word, const void *words, size_t count, size_t stride);
 
 /** Formats a byte count for people: "512 B", "3.4 KiB", "1.2 MiB". */
 void lm_format_bytes(char *out, size_t size, uint64_t bytes);

@@ -20,9 +20,8 @@ struct lm_item {
  * @param what  "a node of the model", for messages
  * @param keys  NULL-terminated: the host's keys that may stand beside the component
  */
-enum lamina_status lm_item_parse(struct lm_value *value, const char *what,
-                                 const char *const *keys, struct lm_item *item,
-                                 struct lm_error *error) LM_MUST_CHECK;
+enum lamina_status lm_item_parse(struct lm_value *value, const char *what, const char *const *keys,
+                                 struct lm_item *item, struct lm_error *error) LM_MUST_CHECK;
 
 /** The value of a host's key beside the component; NULL if it is not there. */
 struct lm_value *lm_item_get(const struct lm_item *item, const char *key);
@@ -59,10 +58,8 @@ enum lamina_status lm_build_optimizer(struct lm_experiment *experiment, struct l
 enum lamina_status lm_build_monitor(struct lm_experiment *experiment, struct lm_error *error);
 /* After inference: what names weights. */
 enum lamina_status lm_build_freeze(struct lm_experiment *experiment, struct lm_error *error);
-enum lamina_status lm_build_initializers(struct lm_experiment *experiment,
-                                         struct lm_error *error);
-enum lamina_status lm_build_regularizers(struct lm_experiment *experiment,
-                                         struct lm_error *error);
+enum lamina_status lm_build_initializers(struct lm_experiment *experiment, struct lm_error *error);
+enum lamina_status lm_build_regularizers(struct lm_experiment *experiment, struct lm_error *error);
 
 /** Adds the data's `source:` to the sentence of a missing file. @return status */
 enum lamina_status lm_build_tell_source(const struct lm_experiment *experiment,

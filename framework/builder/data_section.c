@@ -8,9 +8,9 @@
 #include "base/memory.h"
 #include "builder/builder_internal.h"
 
-static enum lamina_status build_dataset(struct lm_experiment *experiment,
-                                        struct lm_value *value, const char *role,
-                                        struct lm_dataset **out, struct lm_error *error)
+static enum lamina_status build_dataset(struct lm_experiment *experiment, struct lm_value *value,
+                                        const char *role, struct lm_dataset **out,
+                                        struct lm_error *error)
 {
   static const char *const no_keys[] = {NULL};
   struct lm_item item;
@@ -75,9 +75,8 @@ static enum lamina_status build_holdout(struct lm_experiment *experiment,
 }
 
 /* What samples of each field are, on the way through the transforms. */
-static enum lamina_status add_transform(struct lm_experiment *experiment,
-                                        struct lm_value *value, struct lm_shape *records,
-                                        struct lm_error *error)
+static enum lamina_status add_transform(struct lm_experiment *experiment, struct lm_value *value,
+                                        struct lm_shape *records, struct lm_error *error)
 {
   static const char *const keys[] = {"field", NULL};
   struct lm_item item;
@@ -90,8 +89,7 @@ static enum lamina_status add_transform(struct lm_experiment *experiment,
   int32_t index = lm_dataset_field(experiment->train_data, field);
   if (index < 0) {
     const struct lm_dataset *data = experiment->train_data;
-    (void)lm_fail_at(error, LAMINA_E_INVALID,
-                     chosen != NULL ? &chosen->where : &item.spec.where,
+    (void)lm_fail_at(error, LAMINA_E_INVALID, chosen != NULL ? &chosen->where : &item.spec.where,
                      "the data has no field '%s' to transform; it has", field);
     for (uint32_t i = 0; i < data->n_fields; i++) {
       lm_error_suffix(error, "%s '%s'", i == 0 ? "" : ",", data->fields[i].name);
@@ -164,8 +162,8 @@ enum lamina_status lm_build_data(struct lm_experiment *experiment, bool predict_
                       "'data' is %s, expected a map with train, and test or holdout",
                       data == NULL ? "missing" : lm_value_describe(data, found, sizeof found));
   }
-  LM_TRY(lm_value_check_keys(data, "data", keys, sizeof keys / sizeof keys[0], sizeof keys[0],
-                             error));
+  LM_TRY(
+      lm_value_check_keys(data, "data", keys, sizeof keys / sizeof keys[0], sizeof keys[0], error));
   struct lm_value *source = lm_value_get(data, "source");
   if (!lm_value_is_null(source)) {
     LM_TRY(lm_value_text(source, "source", &experiment->data_source, error));

@@ -7,9 +7,8 @@
 #include "builder/builder_internal.h"
 
 static const char *const SECTIONS[] = {
-    "name",      "description", "vars",  "plugin_path", "services", "data",
-    "model",     "freeze",      "loss",  "optimizer",   "schedule", "regularizers",
-    "metrics",   "train"};
+    "name",   "description", "vars",      "plugin_path", "services",     "data",    "model",
+    "freeze", "loss",        "optimizer", "schedule",    "regularizers", "metrics", "train"};
 
 void lm_experiment_free(struct lm_experiment *experiment)
 {
@@ -41,8 +40,7 @@ void lm_experiment_free(struct lm_experiment *experiment)
 }
 
 /* `plugin_path:` is a folder or a list of folders, relative to the file that says so. */
-static enum lamina_status add_plugin_path(struct lm_experiment *experiment,
-                                          struct lm_error *error)
+static enum lamina_status add_plugin_path(struct lm_experiment *experiment, struct lm_error *error)
 {
   struct lm_items items;
   lm_items_of(lm_value_get(lm_config_root(experiment->config), "plugin_path"), &items);
@@ -53,10 +51,9 @@ static enum lamina_status add_plugin_path(struct lm_experiment *experiment,
     if (folder == NULL) {
       return lm_fail_memory(error, 0);
     }
-    enum lamina_status status =
-        lm_registry_add_directory(experiment->host.registry, folder, error);
-    bool done = status != LAMINA_OK ||
-                lm_config_set_text(experiment->config, items.items[i], folder, true);
+    enum lamina_status status = lm_registry_add_directory(experiment->host.registry, folder, error);
+    bool done =
+        status != LAMINA_OK || lm_config_set_text(experiment->config, items.items[i], folder, true);
     lm_free(folder);
     LM_TRY(status);
     if (!done) {
@@ -66,13 +63,12 @@ static enum lamina_status add_plugin_path(struct lm_experiment *experiment,
   return LAMINA_OK;
 }
 
-static enum lamina_status check_sections(struct lm_experiment *experiment,
-                                         struct lm_error *error)
+static enum lamina_status check_sections(struct lm_experiment *experiment, struct lm_error *error)
 {
   struct lm_value *root = lm_config_root(experiment->config);
   char found[80];
-  LM_TRY(lm_value_check_keys(root, "the experiment", SECTIONS,
-                             sizeof SECTIONS / sizeof SECTIONS[0], sizeof SECTIONS[0], error));
+  LM_TRY(lm_value_check_keys(root, "the experiment", SECTIONS, sizeof SECTIONS / sizeof SECTIONS[0],
+                             sizeof SECTIONS[0], error));
   struct lm_value *services = lm_value_get(root, "services");
   if (!lm_value_is_null(services) && services->kind != LM_VALUE_MAP) {
     return lm_fail_at(error, LAMINA_E_INVALID, &services->where,
@@ -100,8 +96,7 @@ static enum lamina_status build(struct lm_experiment *experiment, bool predict_o
     LM_TRY(lm_build_optimizer(experiment, error));
   }
   LM_TRY(lm_graph_sort(experiment->graph, error));
-  LM_TRY(lm_graph_infer(experiment->graph, experiment->train.batch, &experiment->inference,
-                        error));
+  LM_TRY(lm_graph_infer(experiment->graph, experiment->train.batch, &experiment->inference, error));
   LM_TRY(lm_build_freeze(experiment, error));
   LM_TRY(lm_build_initializers(experiment, error));
   if (predict_only) {
@@ -152,8 +147,7 @@ static enum lamina_status open_dataset(const struct lm_experiment *experiment,
   return lm_build_tell_source(experiment, lm_dataset_open(dataset, error), error);
 }
 
-enum lamina_status lm_experiment_open_data(struct lm_experiment *experiment,
-                                           struct lm_error *error)
+enum lamina_status lm_experiment_open_data(struct lm_experiment *experiment, struct lm_error *error)
 {
   struct lm_inference *inference = NULL;
   LM_TRY(open_dataset(experiment, experiment->train_data, error));

@@ -36,9 +36,8 @@ static enum lamina_status refuse_second(const struct lm_pair *first, const struc
   const char *near_second = lm_spelling_nearest(second->key, keys, count, sizeof *keys);
   const struct lm_pair *odd = near_second == NULL && near_first != NULL ? first : second;
   const char *near = odd == first ? near_first : near_second;
-  (void)lm_fail_at(error, LAMINA_E_INVALID, &odd->key_where,
-                   "unknown key '%s' beside '%s' in %s", odd->key,
-                   odd == first ? second->key : first->key, what);
+  (void)lm_fail_at(error, LAMINA_E_INVALID, &odd->key_where, "unknown key '%s' beside '%s' in %s",
+                   odd->key, odd == first ? second->key : first->key, what);
   if (near != NULL) {
     lm_error_suffix(error, ", did you mean '%s'?", near);
   } else {
@@ -49,9 +48,8 @@ static enum lamina_status refuse_second(const struct lm_pair *first, const struc
   return LAMINA_E_INVALID;
 }
 
-enum lamina_status lm_item_parse(struct lm_value *value, const char *what,
-                                 const char *const *keys, struct lm_item *item,
-                                 struct lm_error *error)
+enum lamina_status lm_item_parse(struct lm_value *value, const char *what, const char *const *keys,
+                                 struct lm_item *item, struct lm_error *error)
 {
   char found[80];
   const struct lm_pair *component = NULL;
@@ -78,8 +76,8 @@ enum lamina_status lm_item_parse(struct lm_value *value, const char *what,
                       "%s names no plugin, expected {name: {settings}}", what);
   }
   struct lm_pair pair = *component;
-  struct lm_value wrapped = {.kind = LM_VALUE_MAP, .where = value->where, .pairs = &pair,
-                             .count = 1};
+  struct lm_value wrapped = {
+      .kind = LM_VALUE_MAP, .where = value->where, .pairs = &pair, .count = 1};
   LM_TRY(lm_component_parse(&wrapped, what, &item->spec, error));
   item->spec.name = component->key;
   return LAMINA_OK;

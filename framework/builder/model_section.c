@@ -11,8 +11,8 @@
 #include "base/memory.h"
 #include "builder/builder_internal.h"
 
-static const char *const NODE_KEYS[] = {"name",   "inputs", "share", "freeze",
-                                        "init",   "in_place", NULL};
+static const char *const NODE_KEYS[] = {"name", "inputs",   "share", "freeze",
+                                        "init", "in_place", NULL};
 static const char *const LOSS_KEYS[] = {"name", "inputs", "weight", NULL};
 static const char *const METRIC_KEYS[] = {"name", "inputs", NULL};
 
@@ -97,8 +97,8 @@ enum lamina_status lm_build_node(struct lm_experiment *experiment, struct lm_ite
   (void)snprintf(role, sizeof role, "%s '%s'", kind_word(kind), name);
   LM_TRY(lm_item_instance(experiment, item, plugin_kind(kind), role, &instance, error));
   LM_TRY(lm_graph_add_node(experiment->graph, kind, name, instance, out, error));
-  if (!lm_grow((void **)&experiment->nodes, &experiment->nodes_capacity,
-               experiment->graph->n_nodes, sizeof *experiment->nodes)) {
+  if (!lm_grow((void **)&experiment->nodes, &experiment->nodes_capacity, experiment->graph->n_nodes,
+               sizeof *experiment->nodes)) {
     return lm_fail_memory(error, 0);
   }
   experiment->nodes[experiment->graph->n_nodes - 1] = item->value;
@@ -124,8 +124,7 @@ static enum lamina_status refuse_reference(const struct lm_experiment *experimen
     names[count++] = graph->nodes[i]->name;
   }
   const char *nearest = lm_spelling_nearest(name, names, count, sizeof *names);
-  (void)lm_fail_at(error, LAMINA_E_INVALID, &value->where,
-                   "there is no node or field '%s'", name);
+  (void)lm_fail_at(error, LAMINA_E_INVALID, &value->where, "there is no node or field '%s'", name);
   if (nearest != NULL) {
     lm_error_suffix(error, ", did you mean '%s'?", nearest);
   } else {
@@ -199,9 +198,9 @@ static enum lamina_status connect(struct lm_experiment *experiment, struct lm_no
   return lm_graph_connect(node, edges, (uint32_t)count, error);
 }
 
-static enum lamina_status default_source(const struct lm_experiment *experiment,
-                                         const char *name, const struct lm_node *node,
-                                         struct lm_edge *edge, struct lm_error *error)
+static enum lamina_status default_source(const struct lm_experiment *experiment, const char *name,
+                                         const struct lm_node *node, struct lm_edge *edge,
+                                         struct lm_error *error)
 {
   int32_t source = lm_graph_find_source(experiment->graph, name);
   if (source < 0) {
@@ -227,9 +226,8 @@ static enum lamina_status read_in_place(const struct lm_value *value, struct lm_
   return LAMINA_OK;
 }
 
-static enum lamina_status read_share(struct lm_experiment *experiment,
-                                     const struct lm_value *value, struct lm_node *node,
-                                     struct lm_error *error)
+static enum lamina_status read_share(struct lm_experiment *experiment, const struct lm_value *value,
+                                     struct lm_node *node, struct lm_error *error)
 {
   const char *name;
   if (lm_value_is_null(value)) {
@@ -245,8 +243,8 @@ static enum lamina_status read_share(struct lm_experiment *experiment,
       strcmp(other->instance->plugin->info.name, node->instance->plugin->info.name) != 0) {
     return lm_fail_at(error, LAMINA_E_INVALID, &value->where,
                       "node '%s' (%s) cannot share the weights of '%s' (%s, line %d)", node->name,
-                      node->instance->plugin->info.name, name,
-                      other->instance->plugin->info.name, other->instance->where.line);
+                      node->instance->plugin->info.name, name, other->instance->plugin->info.name,
+                      other->instance->where.line);
   }
   return LAMINA_OK;
 }
@@ -272,8 +270,8 @@ static struct lm_value *node_key(const struct lm_experiment *experiment, uint32_
 
 /* The weights of a node that shares are the other's, and so is their beginning. */
 static enum lamina_status refuse_own_init(const struct lm_experiment *experiment,
-                                          const struct lm_value *init,
-                                          const struct lm_node *node, struct lm_error *error)
+                                          const struct lm_value *init, const struct lm_node *node,
+                                          struct lm_error *error)
 {
   if (node->share < 0 || lm_value_is_null(init)) {
     return LAMINA_OK;
@@ -314,8 +312,7 @@ static enum lamina_status find_outputs(struct lm_experiment *experiment, struct 
       }
     }
     if (!is_read && experiment->n_outputs == LM_MAX_FACTS) {
-      return lm_fail(error, LAMINA_E_INVALID, "the model has more than %d outputs",
-                     LM_MAX_FACTS);
+      return lm_fail(error, LAMINA_E_INVALID, "the model has more than %d outputs", LM_MAX_FACTS);
     }
     if (!is_read) {
       experiment->outputs[experiment->n_outputs++] = i;

@@ -11,8 +11,7 @@ static const struct lamina_setting train_rows[] = {
                "how often the training data is gone through"),
     LAMINA_I64(struct lm_train_settings, steps, "0", "[0, 1000000000000]",
                "number of updates after which training ends; 0: epochs alone decide"),
-    LAMINA_I64(struct lm_train_settings, batch, "32", "[1, 2147483647]",
-               "samples in one update"),
+    LAMINA_I64(struct lm_train_settings, batch, "32", "[1, 2147483647]", "samples in one update"),
     LAMINA_I64(struct lm_train_settings, seed, "1", "[0, inf)",
                "of every random number of the run"),
     LAMINA_F64(struct lm_train_settings, clip, "0", "[0, inf)",
@@ -43,9 +42,11 @@ static const struct lamina_setting early_stopping_rows[] = {
                "a smaller change is no improvement"),
 };
 
-#define TABLE(name, table_rows) \
-  {.owner = name, .rows = table_rows, .count = sizeof table_rows / sizeof table_rows[0], \
-   .stride = sizeof table_rows[0]}
+#define TABLE(name, table_rows)                                                           \
+  {                                                                                       \
+    .owner = name, .rows = table_rows, .count = sizeof table_rows / sizeof table_rows[0], \
+    .stride = sizeof table_rows[0]                                                        \
+  }
 
 static const struct lm_settings train_table = TABLE("the train section", train_rows);
 static const struct lm_settings checkpoint_table = TABLE("train.checkpoint", checkpoint_rows);
@@ -54,8 +55,7 @@ static const struct lm_settings early_stopping_table =
 
 /* The map of a key of the root or of another map, made when it is missing. */
 static enum lamina_status take_map(struct lm_experiment *experiment, struct lm_value *parent,
-                                   const char *key, struct lm_value **out,
-                                   struct lm_error *error)
+                                   const char *key, struct lm_value **out, struct lm_error *error)
 {
   char found[80];
   struct lm_value *map = lm_value_get(parent, key);
@@ -125,8 +125,7 @@ enum lamina_status lm_build_train(struct lm_experiment *experiment, struct lm_er
   if (experiment->train.steps > 0 && !has_epochs) {
     experiment->train.epochs = 1000000000;
     struct lm_value *epochs = lm_value_get(train, "epochs");
-    if (epochs != NULL &&
-        !lm_config_set_text(experiment->config, epochs, "1000000000", false)) {
+    if (epochs != NULL && !lm_config_set_text(experiment->config, epochs, "1000000000", false)) {
       return lm_fail_memory(error, 0);
     }
   }

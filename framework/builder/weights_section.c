@@ -103,8 +103,7 @@ enum lamina_status lm_build_freeze(struct lm_experiment *experiment, struct lm_e
   struct lm_value *root = lm_config_root(experiment->config);
   for (uint32_t i = 0; i < experiment->graph->n_nodes; i++) {
     const struct lm_value *item = experiment->nodes[i];
-    struct lm_value *value =
-        item->kind == LM_VALUE_MAP ? lm_value_get(item, "freeze") : NULL;
+    struct lm_value *value = item->kind == LM_VALUE_MAP ? lm_value_get(item, "freeze") : NULL;
     if (!lm_value_is_null(value) && experiment->graph->nodes[i]->kind == LM_NODE_LAYER) {
       LM_TRY(freeze_node(experiment, i, value, error));
     }
@@ -177,8 +176,7 @@ static enum lamina_status default_init(struct lm_experiment *experiment, uint32_
   return status;
 }
 
-enum lamina_status lm_build_initializers(struct lm_experiment *experiment,
-                                         struct lm_error *error)
+enum lamina_status lm_build_initializers(struct lm_experiment *experiment, struct lm_error *error)
 {
   static const char *const no_keys[] = {NULL};
   uint32_t count = experiment->graph->n_parameters;
@@ -207,8 +205,7 @@ enum lamina_status lm_build_initializers(struct lm_experiment *experiment,
 
 static enum lamina_status match_regularizer(struct lm_experiment *experiment,
                                             struct lm_experiment_regularizer *regularizer,
-                                            const struct lm_value *pattern,
-                                            struct lm_error *error)
+                                            const struct lm_value *pattern, struct lm_error *error)
 {
   bool found = false;
   const char *text = NULL;
@@ -228,8 +225,7 @@ static enum lamina_status match_regularizer(struct lm_experiment *experiment,
   return LAMINA_OK;
 }
 
-enum lamina_status lm_build_regularizers(struct lm_experiment *experiment,
-                                         struct lm_error *error)
+enum lamina_status lm_build_regularizers(struct lm_experiment *experiment, struct lm_error *error)
 {
   static const char *const keys[] = {"weights", NULL};
   struct lm_items items;
@@ -245,8 +241,7 @@ enum lamina_status lm_build_regularizers(struct lm_experiment *experiment,
     LM_TRY(lm_item_parse(items.items[i], "a regularizer", keys, &item, error));
     LM_TRY(lm_item_instance(experiment, &item, LAMINA_KIND_REGULARIZER, NULL,
                             &regularizer->instance, error));
-    regularizer->applies =
-        lm_alloc(experiment->graph->n_parameters, sizeof *regularizer->applies);
+    regularizer->applies = lm_alloc(experiment->graph->n_parameters, sizeof *regularizer->applies);
     if (regularizer->applies == NULL) {
       return lm_fail_memory(error, 0);
     }
@@ -269,8 +264,8 @@ enum lamina_status lm_build_optimizer(struct lm_experiment *experiment, struct l
                       "'optimizer' is missing, expected one such as {sgd: {rate: 0.1}}");
   }
   LM_TRY(lm_item_parse(optimizer, "the optimizer", no_keys, &item, error));
-  LM_TRY(lm_item_instance(experiment, &item, LAMINA_KIND_OPTIMIZER, NULL,
-                          &experiment->optimizer, error));
+  LM_TRY(lm_item_instance(experiment, &item, LAMINA_KIND_OPTIMIZER, NULL, &experiment->optimizer,
+                          error));
   if (lm_value_is_null(schedule)) {
     return LAMINA_OK;
   }

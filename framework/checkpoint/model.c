@@ -32,8 +32,8 @@ static void release_list(struct list *list)
 /* Takes the name over. */
 static bool add(struct list *list, char *name, const struct lamina_type *type, void *data)
 {
-  if (name == NULL || !lm_grow((void **)&list->items, &list->capacity, list->count + 1,
-                               sizeof *list->items)) {
+  if (name == NULL ||
+      !lm_grow((void **)&list->items, &list->capacity, list->count + 1, sizeof *list->items)) {
     lm_free(name);
     return false;
   }
@@ -107,8 +107,8 @@ static enum lamina_status write_file(const char *path, const char *previous,
     goto out;
   }
   for (size_t i = 0; i < list->count; i++) {
-    tensors[i] = (struct lm_named_tensor){list->items[i].name, list->items[i].type,
-                                          list->items[i].data};
+    tensors[i] =
+        (struct lm_named_tensor){list->items[i].name, list->items[i].type, list->items[i].data};
   }
   for (size_t i = 0; i < content->n_tensors; i++) {
     tensors[list->count + i] = content->tensors[i];
@@ -157,14 +157,13 @@ static enum lamina_status load_one(const struct lm_safetensors_file *file, const
   const struct lm_named_tensor *tensor = lm_safetensors_find(file, kept->name);
   (void)lm_shape_format(&kept->type, -1, own, sizeof own);
   if (tensor == NULL) {
-    return lm_fail(error, LAMINA_E_INVALID, "%s: has no tensor '%s', expected %s", path,
-                   kept->name, own);
+    return lm_fail(error, LAMINA_E_INVALID, "%s: has no tensor '%s', expected %s", path, kept->name,
+                   own);
   }
   if (!lamina_type_is(&tensor->type, kept->type.dt_code, kept->type.dt_bits) ||
       !lamina_shape_equal(&tensor->type, &kept->type)) {
     return lm_fail(error, LAMINA_E_INVALID, "%s: tensor '%s' is %s, but the experiment has %s",
-                   path, kept->name, lm_shape_format(&tensor->type, -1, other, sizeof other),
-                   own);
+                   path, kept->name, lm_shape_format(&tensor->type, -1, other, sizeof other), own);
   }
   size_t bytes = (size_t)lamina_type_count(&kept->type) * (kept->type.dt_bits / 8u);
   if (bytes > 0) {
@@ -220,8 +219,7 @@ enum lamina_status lm_model_experiment(const struct lm_safetensors_file *file, c
   const char *text = lm_safetensors_metadata(file, "lamina.experiment");
   if (text == NULL) {
     return lm_fail(error, LAMINA_E_INVALID,
-                   "%s: holds tensors but no experiment, expected a model written by Lamina",
-                   path);
+                   "%s: holds tensors but no experiment, expected a model written by Lamina", path);
   }
   return lm_config_parse(text, strlen(text), path, overrides, n_overrides, out, error);
 }

@@ -16,8 +16,8 @@
 struct lm_model_content {
   const struct lm_experiment *experiment;
   const struct lm_store *store;
-  bool with_optimizer;                    /* a checkpoint: optimizer states, too */
-  const struct lm_named_tensor *tensors;  /* the caller's own */
+  bool with_optimizer;                   /* a checkpoint: optimizer states, too */
+  const struct lm_named_tensor *tensors; /* the caller's own */
   size_t n_tensors;
   const struct lm_metadata *metadata; /* the caller's own */
   size_t n_metadata;

@@ -15,12 +15,12 @@
 #include "base/memory.h"
 
 static const struct lm_element elements[] = {
-    {"F32", LAMINA_DT_FLOAT, 32}, {"I32", LAMINA_DT_INT, 32},
-    {"U8", LAMINA_DT_UINT, 8},    {"I8", LAMINA_DT_INT, 8},
-    {"I16", LAMINA_DT_INT, 16},   {"U16", LAMINA_DT_UINT, 16},
-    {"F16", LAMINA_DT_FLOAT, 16}, {"BF16", LM_SAFETENSORS_DT_BFLOAT, 16},
-    {"U32", LAMINA_DT_UINT, 32},  {"F64", LAMINA_DT_FLOAT, 64},
-    {"I64", LAMINA_DT_INT, 64},   {"U64", LAMINA_DT_UINT, 64},
+    {"F32", LAMINA_DT_FLOAT, 32},        {"I32", LAMINA_DT_INT, 32},
+    {"U8", LAMINA_DT_UINT, 8},           {"I8", LAMINA_DT_INT, 8},
+    {"I16", LAMINA_DT_INT, 16},          {"U16", LAMINA_DT_UINT, 16},
+    {"F16", LAMINA_DT_FLOAT, 16},        {"BF16", LM_SAFETENSORS_DT_BFLOAT, 16},
+    {"U32", LAMINA_DT_UINT, 32},         {"F64", LAMINA_DT_FLOAT, 64},
+    {"I64", LAMINA_DT_INT, 64},          {"U64", LAMINA_DT_UINT, 64},
     {"BOOL", LM_SAFETENSORS_DT_BOOL, 8},
 };
 

@@ -66,8 +66,7 @@ void lm_safetensors_free(struct lm_safetensors_file *file);
 
 size_t lm_safetensors_count(const struct lm_safetensors_file *file);
 /** Tensor i, by offset in the file. Views live as long as the file. */
-const struct lm_named_tensor *lm_safetensors_at(const struct lm_safetensors_file *file,
-                                                size_t i);
+const struct lm_named_tensor *lm_safetensors_at(const struct lm_safetensors_file *file, size_t i);
 /** The tensor of a name; NULL if there is none. */
 const struct lm_named_tensor *lm_safetensors_find(const struct lm_safetensors_file *file,
                                                   const char *name);

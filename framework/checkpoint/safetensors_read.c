@@ -15,7 +15,7 @@ struct lm_safetensors_file {
   struct lm_bytes bytes;
   const unsigned char *data; /* after the header, data_size bytes */
   size_t data_size;
-  json_t *header; /* owns all strings below */
+  json_t *header;                  /* owns all strings below */
   struct lm_named_tensor *tensors; /* by offset */
   size_t n_tensors;
   int64_t *dims; /* LAMINA_MAX_RANK a tensor */
@@ -100,7 +100,8 @@ static enum lamina_status read_metadata(struct lm_safetensors_file *file, struct
   }
   const char *key;
   json_t *value;
-  json_object_foreach(pairs, key, value) {
+  json_object_foreach(pairs, key, value)
+  {
     if (!json_is_string(value)) {
       return lm_fail(error, LAMINA_E_INVALID, "%s: the value of \"%.100s\" is not a string",
                      LM_SAFETENSORS_METADATA, key);
@@ -155,16 +156,16 @@ static enum lamina_status read_range(const struct lm_safetensors_file *file,
   }
   if (size != (size_t)(end - begin)) {
     return lm_fail(error, LAMINA_E_INVALID,
-                   "type and shape need %zu bytes, and %" JSON_INTEGER_FORMAT " are given",
-                   size, end - begin);
+                   "type and shape need %zu bytes, and %" JSON_INTEGER_FORMAT " are given", size,
+                   end - begin);
   }
   tensor->data = file->data + begin;
   return LAMINA_OK;
 }
 
-static enum lamina_status read_tensor(const struct lm_safetensors_file *file,
-                                      const json_t *entry, struct lm_named_tensor *tensor,
-                                      int64_t *dims, struct lm_error *error)
+static enum lamina_status read_tensor(const struct lm_safetensors_file *file, const json_t *entry,
+                                      struct lm_named_tensor *tensor, int64_t *dims,
+                                      struct lm_error *error)
 {
   if (!json_is_object(entry) || json_object_size(entry) != 3) {
     return lm_fail(error, LAMINA_E_INVALID,
@@ -212,9 +213,8 @@ static enum lamina_status check_cover(const struct lm_safetensors_file *file,
     if (tensor->data != end) {
       const unsigned char *begin = tensor->data;
       return lm_fail(error, LAMINA_E_INVALID,
-                     "tensor \"%.100s\": its data begins at %zu, %s, expected at %zu",
-                     tensor->name, (size_t)(begin - file->data),
-                     begin < end ? "within another's" : "after a gap",
+                     "tensor \"%.100s\": its data begins at %zu, %s, expected at %zu", tensor->name,
+                     (size_t)(begin - file->data), begin < end ? "within another's" : "after a gap",
                      (size_t)(end - file->data));
     }
     end += size_of(tensor);
@@ -239,8 +239,8 @@ static enum lamina_status add_tensor(struct lm_safetensors_file *file, const cha
 {
   size_t i = file->n_tensors++;
   file->tensors[i].name = name;
-  enum lamina_status status = read_tensor(file, entry, &file->tensors[i],
-                                          file->dims + i * LAMINA_MAX_RANK, error);
+  enum lamina_status status =
+      read_tensor(file, entry, &file->tensors[i], file->dims + i * LAMINA_MAX_RANK, error);
   if (status != LAMINA_OK) {
     lm_error_prefix(error, "tensor \"%.100s\"", name); /* a name may be as long as the file */
   }
@@ -258,7 +258,8 @@ static enum lamina_status read_tensors(struct lm_safetensors_file *file, struct 
   }
   const char *key;
   json_t *entry;
-  json_object_foreach(file->header, key, entry) {
+  json_object_foreach(file->header, key, entry)
+  {
     if (strcmp(key, LM_SAFETENSORS_METADATA) != 0) {
       LM_TRY(add_tensor(file, key, entry, error));
     }
@@ -340,8 +341,7 @@ size_t lm_safetensors_count(const struct lm_safetensors_file *file)
   return file->n_tensors;
 }
 
-const struct lm_named_tensor *lm_safetensors_at(const struct lm_safetensors_file *file,
-                                                size_t i)
+const struct lm_named_tensor *lm_safetensors_at(const struct lm_safetensors_file *file, size_t i)
 {
   return &file->tensors[i];
 }

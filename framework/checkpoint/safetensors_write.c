@@ -69,8 +69,7 @@ static int compare_order(const void *a, const void *b)
   return wider != 0 ? wider : compare_names(a, b);
 }
 
-static enum lamina_status order_tensors(struct writer *writer,
-                                        const struct lm_safetensors *content,
+static enum lamina_status order_tensors(struct writer *writer, const struct lm_safetensors *content,
                                         struct lm_error *error)
 {
   size_t n = content->n_tensors;
@@ -111,8 +110,7 @@ static enum lamina_status order_metadata(struct writer *writer,
                      content->metadata[i].key);
     }
   }
-  writer->metadata[n++] =
-      (struct lm_metadata){LM_SAFETENSORS_DATA_KEY, writer->data_digest.text};
+  writer->metadata[n++] = (struct lm_metadata){LM_SAFETENSORS_DATA_KEY, writer->data_digest.text};
   writer->metadata[n++] =
       (struct lm_metadata){LM_SAFETENSORS_HEADER_KEY, writer->header_digest.text};
   writer->n_metadata = n;
@@ -185,8 +183,8 @@ enum lamina_status lm_safetensors_write(const char *path, const char *previous,
   struct writer writer = {0};
   enum lamina_status status = prepare(&writer, content, error);
   if (status == LAMINA_OK) {
-    status = lm_file_replace(path, previous, writer.pieces,
-                             writer.n_tensors + PIECES_BEFORE_DATA, error);
+    status = lm_file_replace(path, previous, writer.pieces, writer.n_tensors + PIECES_BEFORE_DATA,
+                             error);
   } else {
     lm_error_prefix(error, "%s", path);
   }

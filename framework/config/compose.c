@@ -46,9 +46,8 @@ static enum lamina_status add_anchor(struct lm_composer *composer, const yaml_ch
                       "more than %d anchors (&name)", LM_LIMIT_ANCHORS);
   }
   char *copy = lm_copy_text((const char *)name);
-  if (copy == NULL ||
-      !lm_grow((void **)&composer->anchors, &composer->anchor_capacity,
-               composer->anchor_count + 1, sizeof *composer->anchors)) {
+  if (copy == NULL || !lm_grow((void **)&composer->anchors, &composer->anchor_capacity,
+                               composer->anchor_count + 1, sizeof *composer->anchors)) {
     lm_free(copy);
     return lm_fail_memory(composer->error, 0);
   }
@@ -186,8 +185,7 @@ static enum lamina_status compose_item(struct lm_composer *composer, int depth,
 }
 
 /* Takes an event as a key, or says what is wrong with it. */
-static enum lamina_status check_key(const struct lm_composer *composer,
-                                    const yaml_event_t *event)
+static enum lamina_status check_key(const struct lm_composer *composer, const yaml_event_t *event)
 {
   struct lm_where where = lm_compose_where(composer, &event->start_mark);
   struct lm_error *error = composer->error;
@@ -292,8 +290,7 @@ static enum lamina_status compose_collection(struct lm_composer *composer,
                                              struct lm_value **out)
 {
   bool is_map = event->type == YAML_MAPPING_START_EVENT;
-  const yaml_char_t *tag =
-      is_map ? event->data.mapping_start.tag : event->data.sequence_start.tag;
+  const yaml_char_t *tag = is_map ? event->data.mapping_start.tag : event->data.sequence_start.tag;
   const yaml_char_t *name =
       is_map ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
   struct lm_where where = lm_compose_where(composer, &event->start_mark);

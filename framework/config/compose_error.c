@@ -23,13 +23,12 @@ struct translation {
 
 static const struct translation translations[] = {
     {"could not find expected ':'",
-     "expected ': ' after this key (a key stands on one line and has at most 1024 bytes)",
-     AT_BEGIN, false},
-    {"did not find expected key", "expected a key, indented like the others of the map",
-     AT_PROBLEM, true},
-    {"did not find expected '-' indicator",
-     "expected '- ' of the next item, or a smaller indentation, after the list", AT_PROBLEM,
+     "expected ': ' after this key (a key stands on one line and has at most 1024 bytes)", AT_BEGIN,
+     false},
+    {"did not find expected key", "expected a key, indented like the others of the map", AT_PROBLEM,
      true},
+    {"did not find expected '-' indicator",
+     "expected '- ' of the next item, or a smaller indentation, after the list", AT_PROBLEM, true},
     {"did not find expected ',' or ']'", "expected ',' or ']' in the list", AT_PROBLEM, true},
     {"did not find expected ',' or '}'", "expected ',' or '}' in the map", AT_PROBLEM, true},
     {"did not find expected node content", "expected a value here", AT_PROBLEM, false},
@@ -43,8 +42,7 @@ static const struct translation translations[] = {
     {"found unexpected document indicator", "the quotes that begin here do not end", AT_BEGIN,
      false},
     {"found unknown escape character",
-     "unknown escape after '\\' (single quotes keep backslashes as they are)", AT_PROBLEM,
-     false},
+     "unknown escape after '\\' (single quotes keep backslashes as they are)", AT_PROBLEM, false},
     {"found a tab character that violates indentation", "a tab cannot indent, use spaces",
      AT_PROBLEM, false},
     {"found a tab character where an indentation space is expected",
@@ -134,8 +132,8 @@ static enum lamina_status refuse_bytes(const struct lm_composer *composer)
     return lm_fail_at(composer->error, LAMINA_E_INVALID, &where,
                       "control character 0x%02x, expected text", (unsigned)parser->problem_value);
   }
-  return lm_fail_at(composer->error, LAMINA_E_INVALID, &where,
-                    "bytes that are not UTF-8 (%s)", parser->problem);
+  return lm_fail_at(composer->error, LAMINA_E_INVALID, &where, "bytes that are not UTF-8 (%s)",
+                    parser->problem);
 }
 
 static enum lamina_status refuse_token(const struct lm_composer *composer)
@@ -146,8 +144,7 @@ static enum lamina_status refuse_token(const struct lm_composer *composer)
   char here;
   bytes_at(composer->source, mark, &before, &here);
   if (here == '\t') {
-    return lm_fail_at(composer->error, LAMINA_E_INVALID, &where,
-                      "a tab cannot indent, use spaces");
+    return lm_fail_at(composer->error, LAMINA_E_INVALID, &where, "a tab cannot indent, use spaces");
   }
   return lm_fail_at(composer->error, LAMINA_E_INVALID, &where,
                     "a value cannot begin with '%c' unless it is in quotes", here);
@@ -187,8 +184,8 @@ static enum lamina_status refuse_syntax(const struct lm_composer *composer)
   }
   const struct translation *translation = translation_of(problem);
   bool at_begin = translation != NULL && translation->place == AT_BEGIN;
-  struct lm_where where = lm_compose_where(
-      composer, at_begin ? &parser->context_mark : &parser->problem_mark);
+  struct lm_where where =
+      lm_compose_where(composer, at_begin ? &parser->context_mark : &parser->problem_mark);
   if (translation != NULL) {
     (void)lm_fail_at(composer->error, LAMINA_E_INVALID, &where, "%s", translation->sentence);
     add_hints(composer, translation->tells_begin);
@@ -223,8 +220,8 @@ static enum lamina_status screen_tag_directives(const struct lm_composer *compos
         ++count > LM_LIMIT_TAG_DIRECTIVES) {
       yaml_mark_t mark = mark_of_offset(source, i);
       struct lm_where where = lm_compose_where(composer, &mark);
-      return lm_fail_at(composer->error, LAMINA_E_INVALID, &where,
-                        "more than %d %%TAG directives", LM_LIMIT_TAG_DIRECTIVES);
+      return lm_fail_at(composer->error, LAMINA_E_INVALID, &where, "more than %d %%TAG directives",
+                        LM_LIMIT_TAG_DIRECTIVES);
     }
   }
   return LAMINA_OK;
@@ -239,8 +236,8 @@ enum lamina_status lm_compose_screen(const struct lm_composer *composer)
     return lm_fail_at(composer->error, LAMINA_E_INVALID, &where,
                       "%zu bytes, expected at most %d bytes", source->length, LM_LIMIT_FILE);
   }
-  if (source->length >= 2 && (memcmp(source->text, "\xff\xfe", 2) == 0 ||
-                              memcmp(source->text, "\xfe\xff", 2) == 0)) {
+  if (source->length >= 2 &&
+      (memcmp(source->text, "\xff\xfe", 2) == 0 || memcmp(source->text, "\xfe\xff", 2) == 0)) {
     return lm_fail_at(composer->error, LAMINA_E_INVALID, &where,
                       "the file is in UTF-16, expected UTF-8");
   }

@@ -96,8 +96,8 @@ enum lamina_status lm_value_f64(const struct lm_value *value, const char *what, 
 enum lamina_status lm_value_bool(const struct lm_value *value, const char *what, bool *out,
                                  struct lm_error *error) LM_MUST_CHECK;
 /** Any scalar as text, borrowed. */
-enum lamina_status lm_value_text(const struct lm_value *value, const char *what,
-                                 const char **out, struct lm_error *error) LM_MUST_CHECK;
+enum lamina_status lm_value_text(const struct lm_value *value, const char *what, const char **out,
+                                 struct lm_error *error) LM_MUST_CHECK;
 
 /** A kind in words: "a map", "a list", "text 'abc'", "null"; borrowed from buffer. */
 const char *lm_value_describe(const struct lm_value *value, char *buffer, size_t size);

@@ -12,17 +12,17 @@
 
 /** Limits, each with a test on both sides. Sizes are in bytes. */
 enum {
-  LM_LIMIT_FILE = 1 << 20,         /* one file */
-  LM_LIMIT_ALL_FILES = 4 << 20,    /* all files of one load */
-  LM_LIMIT_ALL_TEXT = 4 << 20,     /* all texts of one tree */
-  LM_LIMIT_SCALAR = 64 << 10,      /* one text */
-  LM_LIMIT_KEY = 1024,             /* one key; libyaml's own limit for keys on one line */
-  LM_LIMIT_DEPTH = 64,             /* lists and maps in each other */
-  LM_LIMIT_VALUES = 100000,        /* values of one load, aliases expanded */
-  LM_LIMIT_ANCHORS = 1000,         /* anchors of one file */
-  LM_LIMIT_TAG_DIRECTIVES = 16,    /* %TAG lines; libyaml compares each with all before it */
-  LM_LIMIT_INCLUDES = 16,          /* files that include each other */
-  LM_LIMIT_VARIABLES = 32          /* variables that use each other */
+  LM_LIMIT_FILE = 1 << 20,      /* one file */
+  LM_LIMIT_ALL_FILES = 4 << 20, /* all files of one load */
+  LM_LIMIT_ALL_TEXT = 4 << 20,  /* all texts of one tree */
+  LM_LIMIT_SCALAR = 64 << 10,   /* one text */
+  LM_LIMIT_KEY = 1024,          /* one key; libyaml's own limit for keys on one line */
+  LM_LIMIT_DEPTH = 64,          /* lists and maps in each other */
+  LM_LIMIT_VALUES = 100000,     /* values of one load, aliases expanded */
+  LM_LIMIT_ANCHORS = 1000,      /* anchors of one file */
+  LM_LIMIT_TAG_DIRECTIVES = 16, /* %TAG lines; libyaml compares each with all before it */
+  LM_LIMIT_INCLUDES = 16,       /* files that include each other */
+  LM_LIMIT_VARIABLES = 32       /* variables that use each other */
 };
 
 /** Room for a text as messages show it. */
@@ -104,8 +104,7 @@ const char *lm_excerpt(const char *text, char *buffer, size_t size);
 enum lm_wanted { LM_WANT_INTEGER, LM_WANT_NUMBER, LM_WANT_BOOL };
 
 /** What the writer most likely meant, as a clause for the end of the sentence, or "". */
-void lm_scalar_hint(const struct lm_value *value, enum lm_wanted wanted, char *hint,
-                    size_t size);
+void lm_scalar_hint(const struct lm_value *value, enum lm_wanted wanted, char *hint, size_t size);
 
 /** Events of one YAML document to a tree. */
 struct lm_source {

@@ -75,8 +75,7 @@ static enum lamina_status check_chain(const struct chain *chain, const char *abs
 {
   if (chain->depth >= LM_LIMIT_INCLUDES) {
     return lm_fail_at(error, LAMINA_E_INVALID, where,
-                      "include: more than %d files that include each other",
-                      LM_LIMIT_INCLUDES);
+                      "include: more than %d files that include each other", LM_LIMIT_INCLUDES);
   }
   for (const struct chain *link = chain; link != NULL; link = link->outer) {
     if (strcmp(link->absolute, absolute) == 0) {
@@ -94,8 +93,7 @@ static enum lamina_status read_included(struct lm_config *config, const struct c
 {
   struct lm_bytes bytes = {0};
   struct lm_source source = {0};
-  enum lamina_status status =
-      lm_file_read(name, LM_READ_PLAIN, LM_LIMIT_FILE, &bytes, error);
+  enum lamina_status status = lm_file_read(name, LM_READ_PLAIN, LM_LIMIT_FILE, &bytes, error);
   if (status != LAMINA_OK) {
     lm_error_prefix(error, "include");
     lm_error_prefix_at(error, where);
@@ -122,9 +120,8 @@ static enum lamina_status include_one(struct lm_config *config, const struct cha
   }
   char *name = lm_config_join(chain->source->name, path);
   char *absolute = name == NULL ? NULL : lm_path_absolute(name, NULL);
-  enum lamina_status status = absolute == NULL
-                                  ? lm_fail_memory(error, 0)
-                                  : check_chain(chain, absolute, &value->where, error);
+  enum lamina_status status = absolute == NULL ? lm_fail_memory(error, 0)
+                                               : check_chain(chain, absolute, &value->where, error);
   if (status == LAMINA_OK) {
     status = read_included(config, chain, name, &value->where, out, error);
   }
@@ -168,8 +165,7 @@ static enum lamina_status add_includes(struct lm_config *config, const struct lm
   if (chain.absolute == NULL) {
     return lm_fail_memory(error, 0);
   }
-  LM_TRY_OR(out, status,
-            lm_tree_value(config, LM_VALUE_MAP, &(*tree)->where, &base, error));
+  LM_TRY_OR(out, status, lm_tree_value(config, LM_VALUE_MAP, &(*tree)->where, &base, error));
   LM_TRY_OR(out, status, include_list(config, &chain, value, base, error));
   lm_tree_remove(*tree, "include");
   if (!merge_maps(base, *tree)) {

@@ -39,8 +39,8 @@ enum lamina_status lm_value_check_keys(const struct lm_value *map, const char *w
   char key[LM_EXCERPT];
   (void)lm_excerpt(unknown->key, key, sizeof key);
   const char *nearest = lm_spelling_nearest(unknown->key, words, count, stride);
-  enum lamina_status status = lm_fail_at(error, LAMINA_E_INVALID, &unknown->key_where,
-                                         "unknown key '%s' in %s", key, what);
+  enum lamina_status status =
+      lm_fail_at(error, LAMINA_E_INVALID, &unknown->key_where, "unknown key '%s' in %s", key, what);
   if (nearest != NULL) {
     lm_error_suffix(error, ", did you mean '%s'?", nearest);
   } else if (count == 0) {

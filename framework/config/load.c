@@ -10,8 +10,7 @@
 #include "io/files.h"
 
 static enum lamina_status build(struct lm_config *config, const struct lm_source *source,
-                                const char *const *overrides, size_t count,
-                                struct lm_error *error)
+                                const char *const *overrides, size_t count, struct lm_error *error)
 {
   LM_TRY(lm_include_all(config, source, error));
   for (size_t i = 0; i < count; i++) {
@@ -30,9 +29,8 @@ enum lamina_status lm_config_parse(const char *text, size_t length, const char *
     return lm_fail_memory(error, 0);
   }
   struct lm_source source = {length == 0 ? "" : text, length, lm_tree_name(config, name), false};
-  enum lamina_status status = source.name == NULL
-                                  ? lm_fail_memory(error, 0)
-                                  : build(config, &source, overrides, count, error);
+  enum lamina_status status = source.name == NULL ? lm_fail_memory(error, 0)
+                                                  : build(config, &source, overrides, count, error);
   if (status != LAMINA_OK) {
     lm_config_free(config);
     config = NULL;
@@ -70,8 +68,8 @@ static enum lamina_status load_standard_input(const char *const *overrides, size
   struct lm_text text = {0};
   enum lamina_status status = read_standard_input(&text, error);
   if (status == LAMINA_OK) {
-    status = lm_config_parse(lm_text_get(&text), text.length, "<stdin>", overrides, count, out,
-                             error);
+    status =
+        lm_config_parse(lm_text_get(&text), text.length, "<stdin>", overrides, count, out, error);
   }
   lm_text_release(&text);
   return status;
@@ -86,8 +84,8 @@ enum lamina_status lm_config_load(const char *path, const char *const *overrides
   }
   struct lm_bytes bytes = {0};
   LM_TRY(lm_file_read(path, LM_READ_PLAIN, LM_LIMIT_FILE, &bytes, error));
-  enum lamina_status status = lm_config_parse((const char *)bytes.bytes, bytes.size, path,
-                                              overrides, count, out, error);
+  enum lamina_status status =
+      lm_config_parse((const char *)bytes.bytes, bytes.size, path, overrides, count, out, error);
   lm_bytes_release(&bytes);
   return status;
 }

@@ -140,8 +140,8 @@ static enum lamina_status refuse_new_key(const struct override *override, size_t
 }
 
 /* The place of a step in its parent; made when it does not exist. */
-static enum lamina_status find_key(struct override *override, size_t step,
-                                   struct lm_value *map, struct lm_value ***slot)
+static enum lamina_status find_key(struct override *override, size_t step, struct lm_value *map,
+                                   struct lm_value ***slot)
 {
   const char *key = override->steps[step].key;
   LM_TRY(expect_kind(override, step, map, LM_VALUE_MAP));
@@ -157,8 +157,7 @@ static enum lamina_status find_key(struct override *override, size_t step,
     }
   }
   struct lm_value *value = NULL;
-  LM_TRY(lm_tree_value(override->config, LM_VALUE_NULL, &override->where, &value,
-                       override->error));
+  LM_TRY(lm_tree_value(override->config, LM_VALUE_NULL, &override->where, &value, override->error));
   if (!lm_tree_add_pair(map, key, &override->where, value)) {
     return lm_fail_memory(override->error, 0);
   }
@@ -166,8 +165,8 @@ static enum lamina_status find_key(struct override *override, size_t step,
   return LAMINA_OK;
 }
 
-static enum lamina_status find_item(struct override *override, size_t step,
-                                    struct lm_value *list, struct lm_value ***slot)
+static enum lamina_status find_item(struct override *override, size_t step, struct lm_value *list,
+                                    struct lm_value ***slot)
 {
   size_t index = override->steps[step].index;
   LM_TRY(expect_kind(override, step, list, LM_VALUE_LIST));
@@ -178,8 +177,8 @@ static enum lamina_status find_item(struct override *override, size_t step,
   }
   if (index == list->count) {
     struct lm_value *value = NULL;
-    LM_TRY(lm_tree_value(override->config, LM_VALUE_NULL, &override->where, &value,
-                         override->error));
+    LM_TRY(
+        lm_tree_value(override->config, LM_VALUE_NULL, &override->where, &value, override->error));
     if (!lm_tree_add_item(list, value)) {
       return lm_fail_memory(override->error, 0);
     }
@@ -224,8 +223,7 @@ static enum lamina_status apply(struct override *override)
   return LAMINA_OK;
 }
 
-enum lamina_status lm_override(struct lm_config *config, const char *text,
-                               struct lm_error *error)
+enum lamina_status lm_override(struct lm_config *config, const char *text, struct lm_error *error)
 {
   char shown[LM_EXCERPT];
   char name[LM_EXCERPT + sizeof "--set "];

@@ -324,8 +324,8 @@ enum lamina_status lm_value_bool(const struct lm_value *value, const char *what,
   return LAMINA_OK;
 }
 
-enum lamina_status lm_value_text(const struct lm_value *value, const char *what,
-                                 const char **out, struct lm_error *error)
+enum lamina_status lm_value_text(const struct lm_value *value, const char *what, const char **out,
+                                 struct lm_error *error)
 {
   if (value == NULL || value->kind != LM_VALUE_SCALAR) {
     char found[LM_EXCERPT + 16];

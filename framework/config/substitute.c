@@ -23,8 +23,8 @@ struct substitution {
   struct lm_error *error;
   struct lm_value *vars; /* NULL: there are none */
   struct lm_index index;
-  unsigned char *states;              /* enum state, for each variable */
-  size_t open[LM_LIMIT_VARIABLES];    /* variables being finished, outermost first */
+  unsigned char *states;           /* enum state, for each variable */
+  size_t open[LM_LIMIT_VARIABLES]; /* variables being finished, outermost first */
   size_t open_count;
 };
 
@@ -287,8 +287,7 @@ static enum lamina_status substitute_map(struct substitution *s, struct lm_value
   for (size_t i = 0; i < map->count; i++) {
     struct lm_pair *pair = &map->pairs[i];
     if (strstr(pair->key, "${") != NULL) {
-      return lm_fail_at(s->error, LAMINA_E_INVALID, &pair->key_where,
-                        "a key cannot have ${ in it");
+      return lm_fail_at(s->error, LAMINA_E_INVALID, &pair->key_where, "a key cannot have ${ in it");
     }
     if (pair->value != s->vars) {
       LM_TRY(substitute_value(s, &pair->value, depth + 1));

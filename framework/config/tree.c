@@ -76,8 +76,7 @@ static enum lamina_status spend_text(struct lm_config *config, size_t length,
 {
   if (length > LM_LIMIT_SCALAR) {
     return lm_fail_at(error, LAMINA_E_INVALID, where,
-                      "a text of %zu bytes, expected at most %d bytes", length,
-                      LM_LIMIT_SCALAR);
+                      "a text of %zu bytes, expected at most %d bytes", length, LM_LIMIT_SCALAR);
   }
   if (config->spent_text + length > LM_LIMIT_ALL_TEXT) {
     return lm_fail_at(error, LAMINA_E_INVALID, where,
@@ -124,8 +123,8 @@ enum lamina_status lm_tree_check_depth(int depth, const struct lm_where *where,
   return LAMINA_OK;
 }
 
-static enum lamina_status copy_list(struct lm_config *config, const struct lm_value *src,
-                                    int depth, struct lm_value *dst, struct lm_error *error)
+static enum lamina_status copy_list(struct lm_config *config, const struct lm_value *src, int depth,
+                                    struct lm_value *dst, struct lm_error *error)
 {
   for (size_t i = 0; i < src->count; i++) {
     struct lm_value *item = NULL;
@@ -137,8 +136,8 @@ static enum lamina_status copy_list(struct lm_config *config, const struct lm_va
   return LAMINA_OK;
 }
 
-static enum lamina_status copy_map(struct lm_config *config, const struct lm_value *src,
-                                   int depth, struct lm_value *dst, struct lm_error *error)
+static enum lamina_status copy_map(struct lm_config *config, const struct lm_value *src, int depth,
+                                   struct lm_value *dst, struct lm_error *error)
 {
   for (size_t i = 0; i < src->count; i++) {
     const struct lm_pair *pair = &src->pairs[i];

@@ -81,7 +81,7 @@ static bool is_safe_plain(const char *text)
 /* Whether some reader of YAML may take the plain text for something other than a text. */
 static bool is_suspect(const char *text)
 {
-  static const char *const words[] = {"true", "false", "yes", "no",  "on", "off",
+  static const char *const words[] = {"true", "false", "yes",  "no",  "on", "off",
                                       "y",    "n",     "null", "nan", "inf"};
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
     if (strcasecmp(text, words[i]) == 0) {

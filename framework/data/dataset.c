@@ -26,8 +26,8 @@ void lm_dataset_free(struct lm_dataset *dataset)
   }
 }
 
-static enum lamina_status take_fields(struct lm_dataset *dataset,
-                                      struct lm_recording *recording, struct lm_error *error)
+static enum lamina_status take_fields(struct lm_dataset *dataset, struct lm_recording *recording,
+                                      struct lm_error *error)
 {
   bool same = dataset->n_fields == 0 || dataset->n_fields == recording->n_fields;
   for (uint32_t i = 0; same && i < dataset->n_fields; i++) {

@@ -23,9 +23,9 @@ struct stage {
 struct field {
   struct lm_shape raw_shape;
   struct lamina_view raw;
-  bool convert;  /* raw is not what models take */
+  bool convert; /* raw is not what models take */
   void *buffers[2];
-  void *data;    /* of the finished batch */
+  void *data; /* of the finished batch */
   struct stage *stages;
   uint32_t n_stages;
 };
@@ -159,8 +159,8 @@ static enum lamina_status place_stages(struct field *field, struct lm_error *err
   return LAMINA_OK;
 }
 
-#define CONVERT(T)                      \
-  for (int64_t i = 0; i < count; i++) { \
+#define CONVERT(T)                       \
+  for (int64_t i = 0; i < count; i++) {  \
     out[i] = (float)((const T *)raw)[i]; \
   }
 
@@ -220,8 +220,7 @@ static enum lamina_status make_field(struct lm_loader *loader, uint32_t index,
 }
 
 enum lamina_status lm_loader_create(struct lm_dataset *dataset, struct lm_transforms *transforms,
-                                    int64_t largest, struct lm_loader **out,
-                                    struct lm_error *error)
+                                    int64_t largest, struct lm_loader **out, struct lm_error *error)
 {
   enum lamina_status status = LAMINA_OK;
   struct lm_loader *loader = lm_alloc(1, sizeof *loader);
@@ -238,8 +237,7 @@ enum lamina_status lm_loader_create(struct lm_dataset *dataset, struct lm_transf
     LM_TRY_OR(fail, status, make_field(loader, i, transforms, error));
   }
   lm_call_init(&loader->read_call, dataset->host, dataset->instance, "read");
-  loader->read_call.tensors[LAMINA_OUT] =
-      (struct lm_views){loader->raw_table, dataset->n_fields};
+  loader->read_call.tensors[LAMINA_OUT] = (struct lm_views){loader->raw_table, dataset->n_fields};
   *out = loader;
   return LAMINA_OK;
 
@@ -269,8 +267,8 @@ static enum lamina_status read_records(struct lm_loader *loader, const int64_t *
   struct lm_instance *instance = loader->dataset->instance;
   lm_call_begin(&loader->read_call, error);
   const char *previous = lm_guard_enter(instance->label);
-  int32_t returned = instance->plugin->table.dataset.read(instance->self,
-                                                          &loader->read_call.base, index, n);
+  int32_t returned =
+      instance->plugin->table.dataset.read(instance->self, &loader->read_call.base, index, n);
   lm_guard_leave(previous);
   LM_TRY(lm_call_end(&loader->read_call, returned));
   for (uint32_t i = 0; i < loader->dataset->n_fields; i++) {
@@ -338,9 +336,8 @@ static enum lamina_status fit_stage(struct lm_loader *loader, struct field *fiel
     }
     LM_TRY(run_stage(&field->stages[s], table->fit, "fit", error));
   }
-  return table->fit_end == NULL
-             ? LAMINA_OK
-             : run_stage(&field->stages[s], table->fit_end, "fit_end", error);
+  return table->fit_end == NULL ? LAMINA_OK
+                                : run_stage(&field->stages[s], table->fit_end, "fit_end", error);
 }
 
 enum lamina_status lm_loader_fit(struct lm_loader *loader, const int64_t *index, int64_t n,

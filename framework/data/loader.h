@@ -26,8 +26,7 @@ void lm_loader_free(struct lm_loader *loader);
  * @param epoch  the step of the transforms' random streams
  */
 enum lamina_status lm_loader_fill(struct lm_loader *loader, const int64_t *index, int64_t n,
-                                  bool train, uint64_t epoch,
-                                  struct lm_error *error) LM_MUST_CHECK;
+                                  bool train, uint64_t epoch, struct lm_error *error) LM_MUST_CHECK;
 
 /** Data of a field of the batch made last; borrowed, stays at its place. */
 void *lm_loader_data(const struct lm_loader *loader, uint32_t field);

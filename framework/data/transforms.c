@@ -56,8 +56,7 @@ static void fill(struct lamina_view *view, double value)
 }
 
 static enum lamina_status take_states(struct lm_transform *transform, size_t index,
-                                      const struct lm_recording *recording,
-                                      struct lm_error *error)
+                                      const struct lm_recording *recording, struct lm_error *error)
 {
   for (uint32_t i = 0; i < recording->n_states; i++) {
     const struct lm_declared *declared = &recording->states[i];
@@ -76,8 +75,7 @@ static enum lamina_status take_states(struct lm_transform *transform, size_t ind
   return LAMINA_OK;
 }
 
-static enum lamina_status check_output(const struct lm_transform *transform,
-                                       struct lm_error *error)
+static enum lamina_status check_output(const struct lm_transform *transform, struct lm_error *error)
 {
   const struct lm_facts *facts = &transform->facts;
   if (facts->n_out == 1 && facts->out[0]->shape.type.rank > 0 &&
@@ -145,10 +143,9 @@ enum lamina_status lm_transforms_add(struct lm_transforms *transforms,
   }
   (void)snprintf(name, sizeof name, "transform/%zu", transforms->count);
   transform->stream = lm_stream_make(transforms->host->seed, name);
+  LM_TRY_OR(fail, status, lm_instance_create(transforms->host, spec, &transform->instance, error));
   LM_TRY_OR(fail, status,
-            lm_instance_create(transforms->host, spec, &transform->instance, error));
-  LM_TRY_OR(fail, status, infer_transform(transforms->host, transform, transforms->count, record,
-                                          error));
+            infer_transform(transforms->host, transform, transforms->count, record, error));
   set_record(transform);
   *record = transform->record;
   record->type.dims = record->dims;

@@ -35,8 +35,7 @@ void lm_transforms_release(struct lm_transforms *transforms);
  */
 enum lamina_status lm_transforms_add(struct lm_transforms *transforms,
                                      const struct lm_instance_spec *spec, const char *field,
-                                     struct lm_shape *record,
-                                     struct lm_error *error) LM_MUST_CHECK;
+                                     struct lm_shape *record, struct lm_error *error) LM_MUST_CHECK;
 
 /** Whether any transform learns from the data. */
 bool lm_transforms_need_fit(const struct lm_transforms *transforms);

@@ -5,8 +5,7 @@
 #include "base/memory.h"
 #include "executor/executor_internal.h"
 
-static char *address(const struct lm_executor *executor, const struct lm_plan *plan,
-                     int32_t buffer)
+static char *address(const struct lm_executor *executor, const struct lm_plan *plan, int32_t buffer)
 {
   return buffer < 0 ? NULL : executor->arena + plan->buffers[buffer].offset;
 }
@@ -20,9 +19,9 @@ static void bind_views(struct lm_executor *executor, struct lm_program *program)
     bool is_loss = executor->graph->nodes[n]->kind == LM_NODE_LOSS;
     for (uint32_t o = 0; o < facts->n_out; o++) {
       views->out[o].data = address(executor, program->plan, plan->out[o]);
-      views->out_gradient[o].data =
-          is_loss ? (char *)&executor->seeds[n]
-                  : address(executor, program->plan, plan->out_gradient[o]);
+      views->out_gradient[o].data = is_loss
+                                        ? (char *)&executor->seeds[n]
+                                        : address(executor, program->plan, plan->out_gradient[o]);
     }
     for (uint32_t s = 0; s < facts->n_save; s++) {
       views->save[s].data = address(executor, program->plan, plan->save[s]);
@@ -50,8 +49,8 @@ static void bind_clears(struct lm_executor *executor, struct lm_program *program
   call->n_clears = 0;
   for (uint32_t o = 0; o < facts->n_out; o++) {
     if (plan->zero_gradient[o]) {
-      call->clears[call->n_clears++] = (struct lm_clear){
-          program->views[call->node].out_gradient[o].data, facts->out[o]->bytes};
+      call->clears[call->n_clears++] =
+          (struct lm_clear){program->views[call->node].out_gradient[o].data, facts->out[o]->bytes};
     }
   }
   for (uint32_t i = 0; i < self->n_inputs; i++) {

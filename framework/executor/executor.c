@@ -65,8 +65,7 @@ double *lm_executor_part(struct lm_executor *executor, uint32_t node, uint32_t *
 
 /* Metrics keep their partial results across programs. */
 static enum lamina_status make_parts(struct lm_executor *executor,
-                                     const struct lm_inference *inference,
-                                     struct lm_error *error)
+                                     const struct lm_inference *inference, struct lm_error *error)
 {
   for (uint32_t i = 0; i < executor->graph->n_nodes; i++) {
     uint32_t count = inference->nodes[i].accumulators;

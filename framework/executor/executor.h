@@ -21,8 +21,8 @@ struct lm_clear {
 
 /** One call of a program. */
 struct lm_exec_call {
-  int32_t (*run)(void *self, struct lamina_call *call);                    /* layers, losses */
-  int32_t (*update)(void *self, struct lamina_call *call, double *part);   /* metrics */
+  int32_t (*run)(void *self, struct lamina_call *call);                  /* layers, losses */
+  int32_t (*update)(void *self, struct lamina_call *call, double *part); /* metrics */
   void *self;
   const char *label;
   double *part;

@@ -19,8 +19,7 @@ struct lm_executor {
 
 /** Infers, plans and lays out the calls; addresses are set by lm_program_bind(). */
 enum lamina_status lm_program_create(struct lm_executor *executor, int64_t batch, bool train,
-                                     struct lm_program **out,
-                                     struct lm_error *error) LM_MUST_CHECK;
+                                     struct lm_program **out, struct lm_error *error) LM_MUST_CHECK;
 void lm_program_free(struct lm_program *program);
 
 /** Sets all addresses for the present arena. */

@@ -69,8 +69,8 @@ static void make_all_views(struct making *making)
 
 /* ---- tables ---- */
 
-static const struct lamina_view *input_view(const struct lm_program *program,
-                                            struct lm_edge edge, bool gradient)
+static const struct lamina_view *input_view(const struct lm_program *program, struct lm_edge edge,
+                                            bool gradient)
 {
   if (lm_edge_is_source(edge)) {
     return gradient ? NULL : &program->sources[lm_edge_source_index(edge)];
@@ -95,9 +95,8 @@ static const struct lamina_view *role_view(const struct making *making, uint32_t
     case LAMINA_STATE:
       return &store->state_views[self->states[i]];
     default:
-      return making->program->plan->nodes[node].save[i] < 0
-                 ? NULL
-                 : &making->program->views[node].save[i];
+      return making->program->plan->nodes[node].save[i] < 0 ? NULL
+                                                            : &making->program->views[node].save[i];
   }
 }
 
@@ -148,8 +147,7 @@ static void make_gradient_table(struct making *making, uint32_t node, uint32_t r
 
 /* ---- calls ---- */
 
-static uint32_t mode_of(const struct lm_node *node, const struct lm_program *program,
-                        bool backward)
+static uint32_t mode_of(const struct lm_node *node, const struct lm_program *program, bool backward)
 {
   bool frozen = node->frozen && node->n_states > 0;
   uint32_t mode = program->train && !frozen ? LAMINA_MODE_TRAIN : 0;
@@ -233,8 +231,8 @@ enum lamina_status lm_program_create(struct lm_executor *executor, int64_t batch
                                     .keep = train ? NULL : executor->options.keep};
   struct making making = {.executor = executor, .program = program};
   LM_TRY_OR(fail, status, lm_graph_infer(executor->graph, batch, &program->inference, error));
-  LM_TRY_OR(fail, status, lm_plan_create(executor->graph, program->inference, &options,
-                                         &program->plan, error));
+  LM_TRY_OR(fail, status,
+            lm_plan_create(executor->graph, program->inference, &options, &program->plan, error));
   make_all_views(&making);
   if (!making.short_of_memory) {
     make_calls(&making);

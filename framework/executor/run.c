@@ -15,9 +15,8 @@ static inline enum lamina_status run_call(struct lm_exec_call *call, uint64_t st
   call->call.step = step;
   lm_call_begin(&call->call, error);
   const char *previous = lm_guard_enter(call->label);
-  int32_t returned = call->update != NULL
-                         ? call->update(call->self, &call->call.base, call->part)
-                         : call->run(call->self, &call->call.base);
+  int32_t returned = call->update != NULL ? call->update(call->self, &call->call.base, call->part)
+                                          : call->run(call->self, &call->call.base);
   lm_guard_leave(previous);
   if (__builtin_expect(returned != LAMINA_OK || call->call.failed, 0)) {
     return lm_call_end(&call->call, returned);
@@ -73,8 +72,7 @@ static int64_t first_nonfinite(const struct lamina_view *view)
   return -1;
 }
 
-static enum lamina_status check_sources(const struct lm_program *program,
-                                        struct lm_error *error)
+static enum lamina_status check_sources(const struct lm_program *program, struct lm_error *error)
 {
   for (uint32_t i = 0; i < program->inference->n_sources; i++) {
     int64_t at = first_nonfinite(&program->sources[i]);
@@ -101,11 +99,10 @@ static enum lamina_status check_call(const struct lm_program *program,
   for (uint32_t o = 0; o < facts->n_out; o++) {
     int64_t at = first_nonfinite(&program->views[call->node].out[o]);
     if (at >= 0) {
-      return lm_fail_at(error, LAMINA_E_NONFINITE, &call->call.instance->where,
-                        "%s: output %u has a number that is not finite (%g), at element %lld",
-                        call->label, o,
-                        (double)((const float *)program->views[call->node].out[o].data)[at],
-                        (long long)at);
+      return lm_fail_at(
+          error, LAMINA_E_NONFINITE, &call->call.instance->where,
+          "%s: output %u has a number that is not finite (%g), at element %lld", call->label, o,
+          (double)((const float *)program->views[call->node].out[o].data)[at], (long long)at);
     }
   }
   return LAMINA_OK;

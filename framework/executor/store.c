@@ -45,8 +45,7 @@ static bool belongs(const struct lm_group *group, bool decays, double lr_mult)
 }
 
 /* Places all parameters that are trained alike with the first one not yet placed. */
-static size_t place_group(struct lm_store *store, const bool *trained, bool decay_all,
-                          bool *placed)
+static size_t place_group(struct lm_store *store, const bool *trained, bool decay_all, bool *placed)
 {
   const struct lm_graph *graph = store->graph;
   struct lm_group *group = NULL;
@@ -133,8 +132,7 @@ static bool allocate_tables(struct lm_store *store)
   store->gradient_views = lm_alloc(graph->n_parameters, sizeof *store->gradient_views);
   store->state_views = lm_alloc(graph->n_states, sizeof *store->state_views);
   return store->offsets != NULL && store->groups != NULL && store->state_offsets != NULL &&
-         store->weight_views != NULL && store->gradient_views != NULL &&
-         store->state_views != NULL;
+         store->weight_views != NULL && store->gradient_views != NULL && store->state_views != NULL;
 }
 
 static bool allocate_blocks(struct lm_store *store)

@@ -28,8 +28,8 @@ struct lm_store {
   float *slots[LM_MAX_SLOTS]; /* the optimizer's states, [trained] each */
   char *slot_names[LM_MAX_SLOTS];
   uint32_t n_slots;
-  size_t n;       /* floats in weights */
-  size_t trained; /* floats of trained groups, at the start of the block */
+  size_t n;        /* floats in weights */
+  size_t trained;  /* floats of trained groups, at the start of the block */
   size_t *offsets; /* by parameter, in floats */
   struct lm_group *groups;
   size_t n_groups;

@@ -70,8 +70,8 @@ static bool add_ranges(struct lm_updater *updater, uint32_t regularizer, const b
   return true;
 }
 
-enum lamina_status lm_updater_create(const struct lm_updater_parts *parts,
-                                     struct lm_updater **out, struct lm_error *error)
+enum lamina_status lm_updater_create(const struct lm_updater_parts *parts, struct lm_updater **out,
+                                     struct lm_error *error)
 {
   struct lm_updater *updater = lm_alloc(1, sizeof *updater);
   uint32_t count = parts->n_regularizers;
@@ -89,8 +89,7 @@ enum lamina_status lm_updater_create(const struct lm_updater_parts *parts,
   bool done = updater->penalty_calls != NULL && updater->partial != NULL;
   lm_call_init(&updater->step_call, parts->host, parts->optimizer, "update");
   for (uint32_t i = 0; i < count && done; i++) {
-    lm_call_init(&updater->penalty_calls[i], parts->host, parts->regularizers[i].instance,
-                 "apply");
+    lm_call_init(&updater->penalty_calls[i], parts->host, parts->regularizers[i].instance, "apply");
     done = add_ranges(updater, i, parts->regularizers[i].applies);
   }
   if (!done) {
@@ -115,13 +114,13 @@ static int32_t penalty_body(void *arg, int64_t begin, int64_t end, uint32_t lane
   struct lm_updater *updater = work->updater;
   struct lm_call *call = &updater->penalty_calls[work->range->regularizer];
   size_t offset = work->range->begin + (size_t)begin;
-  struct lamina_penalty penalty = {
-      .size = sizeof penalty,
-      .weight = updater->store->weights + offset,
-      .grad = work->add_gradient ? updater->store->gradients + offset : NULL,
-      .n = end - begin};
-  int32_t returned = call->instance->plugin->table.regularizer.apply(call->instance->self,
-                                                                     &call->base, &penalty);
+  struct lamina_penalty penalty = {.size = sizeof penalty,
+                                   .weight = updater->store->weights + offset,
+                                   .grad = work->add_gradient ? updater->store->gradients + offset
+                                                              : NULL,
+                                   .n = end - begin};
+  int32_t returned =
+      call->instance->plugin->table.regularizer.apply(call->instance->self, &call->base, &penalty);
   updater->partial[begin / CHUNK] = penalty.value;
   (void)lane;
   return returned;

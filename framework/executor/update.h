@@ -20,7 +20,7 @@ struct lm_updater;
 /** What an updater is made of; all pointers are borrowed for its life. */
 struct lm_updater_parts {
   struct lm_host *host;
-  struct lm_store *store;        /* with the optimizer's slots in it */
+  struct lm_store *store; /* with the optimizer's slots in it */
   struct lm_instance *optimizer;
   const struct lm_regularizer_use *regularizers; /* read while it is made */
   uint32_t n_regularizers;
@@ -28,8 +28,7 @@ struct lm_updater_parts {
 };
 
 /** @param out  owned by the caller, release with lm_updater_free() */
-enum lamina_status lm_updater_create(const struct lm_updater_parts *parts,
-                                     struct lm_updater **out,
+enum lamina_status lm_updater_create(const struct lm_updater_parts *parts, struct lm_updater **out,
                                      struct lm_error *error) LM_MUST_CHECK;
 void lm_updater_free(struct lm_updater *updater);
 

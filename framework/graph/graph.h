@@ -48,9 +48,9 @@ struct lm_node {
   uint32_t n_inputs;
   int32_t share; /* node whose parameters are used, or -1 */
   enum lm_in_place in_place;
-  bool frozen;       /* as a whole: its states are not updated either */
-  double loss_weight;                  /* losses: factor in the sum that is trained */
-  int32_t parameters[LM_MAX_FACTS];    /* indices into the graph's table */
+  bool frozen;                      /* as a whole: its states are not updated either */
+  double loss_weight;               /* losses: factor in the sum that is trained */
+  int32_t parameters[LM_MAX_FACTS]; /* indices into the graph's table */
   int32_t states[LM_MAX_FACTS];
   uint32_t n_parameters, n_states;
 };
@@ -102,10 +102,10 @@ struct lm_source_spec {
 struct lm_graph {
   struct lm_host *host; /* borrowed */
   struct lm_source **sources;
-  struct lm_node **nodes;            /* in the order of the experiment */
-  struct lm_parameter **parameters;  /* made by the first inference */
-  struct lm_persistent **states;     /* likewise */
-  uint32_t *order;                   /* nodes in topological order, metrics last */
+  struct lm_node **nodes;           /* in the order of the experiment */
+  struct lm_parameter **parameters; /* made by the first inference */
+  struct lm_persistent **states;    /* likewise */
+  uint32_t *order;                  /* nodes in topological order, metrics last */
   uint32_t n_sources, n_nodes, n_parameters, n_states;
   size_t sources_capacity, nodes_capacity, parameters_capacity, states_capacity;
   bool inferred; /* the tables of parameters and states are complete */
@@ -171,8 +171,8 @@ struct lm_facts {
 struct lm_inference {
   int64_t batch;
   uint32_t n_nodes, n_sources;
-  struct lm_facts *nodes;      /* by node index */
-  struct lm_tensor **sources;  /* by source index */
+  struct lm_facts *nodes;     /* by node index */
+  struct lm_tensor **sources; /* by source index */
 };
 
 /**
@@ -180,8 +180,7 @@ struct lm_inference {
  * @param batch  N, >= 0
  * @param out    owned by the caller, release with lm_inference_free()
  */
-enum lamina_status lm_graph_infer(struct lm_graph *graph, int64_t batch,
-                                  struct lm_inference **out,
+enum lamina_status lm_graph_infer(struct lm_graph *graph, int64_t batch, struct lm_inference **out,
                                   struct lm_error *error) LM_MUST_CHECK;
 void lm_inference_free(struct lm_inference *inference);
 
@@ -200,7 +199,6 @@ enum lamina_status lm_shape_batched(struct lm_shape *shape, int64_t batch,
 size_t lm_shape_bytes(const struct lm_shape *shape);
 bool lm_shape_equal(const struct lm_shape *a, const struct lm_shape *b);
 /** "[N, 28, 28] float32"; the first dimension is written N when it equals batch (-1: never). */
-const char *lm_shape_format(const struct lamina_type *type, int64_t batch, char *out,
-                            size_t size);
+const char *lm_shape_format(const struct lamina_type *type, int64_t batch, char *out, size_t size);
 
 #endif

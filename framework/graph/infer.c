@@ -41,8 +41,7 @@ static enum lamina_status infer_sources(const struct lm_graph *graph,
   for (uint32_t i = 0; i < graph->n_sources; i++) {
     const struct lm_source *source = graph->sources[i];
     struct lm_shape shape;
-    enum lamina_status status =
-        lm_shape_batched(&shape, inference->batch, &source->record, error);
+    enum lamina_status status = lm_shape_batched(&shape, inference->batch, &source->record, error);
     if (status != LAMINA_OK) {
       lm_error_prefix(error, "field '%s'", source->name);
       return status;
@@ -78,8 +77,8 @@ static void name_inputs(const struct lm_graph *graph, const struct lm_node *node
 }
 
 static enum lamina_status find_inputs(const struct lm_graph *graph, const struct lm_node *node,
-                                      const struct lm_inference *inference,
-                                      struct lm_facts *facts, struct lm_error *error)
+                                      const struct lm_inference *inference, struct lm_facts *facts,
+                                      struct lm_error *error)
 {
   for (uint32_t i = 0; i < node->n_inputs; i++) {
     facts->in[i] = lm_inference_tensor(inference, node->inputs[i]);
@@ -103,20 +102,18 @@ static lm_infer_fn infer_of(const struct lm_node *node)
 }
 
 static enum lamina_status check_kind(const struct lm_node *node, const struct lm_facts *facts,
-                                     const struct lm_recording *recording,
-                                     struct lm_error *error)
+                                     const struct lm_recording *recording, struct lm_error *error)
 {
   const struct lm_where *where = &node->instance->where;
   const char *label = node->instance->label;
-  if (node->kind == LM_NODE_LOSS &&
-      (facts->n_out != 1 || facts->out[0]->shape.type.rank != 0 ||
-       !lamina_type_is_f32(&facts->out[0]->shape.type))) {
+  if (node->kind == LM_NODE_LOSS && (facts->n_out != 1 || facts->out[0]->shape.type.rank != 0 ||
+                                     !lamina_type_is_f32(&facts->out[0]->shape.type))) {
     return lm_fail_at(error, LAMINA_E_PLUGIN, where,
                       "%s: a loss has one output, a float32 of rank 0", label);
   }
   if (node->kind == LM_NODE_METRIC && (facts->n_out != 0 || facts->accumulators == 0)) {
-    return lm_fail_at(error, LAMINA_E_PLUGIN, where,
-                      "%s: a metric has accumulators and no outputs", label);
+    return lm_fail_at(error, LAMINA_E_PLUGIN, where, "%s: a metric has accumulators and no outputs",
+                      label);
   }
   if (node->kind == LM_NODE_LAYER && facts->n_out == 0) {
     return lm_fail_at(error, LAMINA_E_PLUGIN, where, "%s: a layer has an output", label);
@@ -150,8 +147,7 @@ static enum lamina_status add_parameter(struct lm_graph *graph, uint32_t node_in
   parameter->fan_out = declared->fan_out;
   parameter->flags = declared->flags;
   parameter->lr_mult = declared->value;
-  return parameter->name == NULL || parameter->init == NULL ? lm_fail_memory(error, 0)
-                                                            : LAMINA_OK;
+  return parameter->name == NULL || parameter->init == NULL ? lm_fail_memory(error, 0) : LAMINA_OK;
 }
 
 static enum lamina_status add_state(struct lm_graph *graph, uint32_t node_index,
@@ -175,8 +171,7 @@ static enum lamina_status add_state(struct lm_graph *graph, uint32_t node_index,
 }
 
 static enum lamina_status check_shared(const struct lm_graph *graph, const struct lm_node *node,
-                                       const struct lm_recording *recording,
-                                       struct lm_error *error)
+                                       const struct lm_recording *recording, struct lm_error *error)
 {
   const struct lm_node *from = graph->nodes[node->share];
   bool same = from->n_parameters == recording->n_weights;
@@ -204,8 +199,7 @@ static enum lamina_status check_shared(const struct lm_graph *graph, const struc
 }
 
 static enum lamina_status enter_tables(struct lm_graph *graph, uint32_t node_index,
-                                       const struct lm_recording *recording,
-                                       struct lm_error *error)
+                                       const struct lm_recording *recording, struct lm_error *error)
 {
   struct lm_node *node = graph->nodes[node_index];
   if (node->share >= 0) {
@@ -215,8 +209,7 @@ static enum lamina_status enter_tables(struct lm_graph *graph, uint32_t node_ind
     if (node->share >= 0) {
       node->parameters[i] = graph->nodes[node->share]->parameters[i];
     } else {
-      LM_TRY(add_parameter(graph, node_index, &recording->weights[i], &node->parameters[i],
-                           error));
+      LM_TRY(add_parameter(graph, node_index, &recording->weights[i], &node->parameters[i], error));
     }
   }
   for (uint32_t i = 0; i < recording->n_states; i++) {
@@ -228,8 +221,7 @@ static enum lamina_status enter_tables(struct lm_graph *graph, uint32_t node_ind
 }
 
 /* Weights and states must not depend on the batch size. */
-static enum lamina_status compare_tables(const struct lm_graph *graph,
-                                         const struct lm_node *node,
+static enum lamina_status compare_tables(const struct lm_graph *graph, const struct lm_node *node,
                                          const struct lm_recording *recording,
                                          struct lm_error *error)
 {
@@ -251,8 +243,8 @@ static enum lamina_status name_outputs(const struct lm_node *node, uint32_t node
                                        struct lm_facts *facts, struct lm_error *error)
 {
   for (uint32_t i = 0; i < facts->n_out; i++) {
-    facts->out[i]->name = facts->n_out == 1 ? lm_copy_text(node->name)
-                                            : lm_format("%s.%u", node->name, i);
+    facts->out[i]->name =
+        facts->n_out == 1 ? lm_copy_text(node->name) : lm_format("%s.%u", node->name, i);
     facts->out[i]->producer = (struct lm_edge){(int32_t)node_index, i};
     if (facts->out[i]->name == NULL) {
       return lm_fail_memory(error, 0);
@@ -289,8 +281,8 @@ out:
   return status;
 }
 
-enum lamina_status lm_graph_infer(struct lm_graph *graph, int64_t batch,
-                                  struct lm_inference **out, struct lm_error *error)
+enum lamina_status lm_graph_infer(struct lm_graph *graph, int64_t batch, struct lm_inference **out,
+                                  struct lm_error *error)
 {
   enum lamina_status status;
   *out = NULL;

@@ -84,8 +84,7 @@ static const struct lamina_type *plan_in(struct lamina_plan *plan, uint32_t inde
 
 /* Appends a tensor to one of the facts' lists. */
 static int32_t add_tensor(struct lamina_plan *plan, const char *what, uint32_t index,
-                          const struct lamina_type *type, struct lm_tensor **list,
-                          uint32_t *count)
+                          const struct lamina_type *type, struct lm_tensor **list, uint32_t *count)
 {
   struct lm_error error = {0};
   struct lm_shape shape;
@@ -122,9 +121,8 @@ static bool is_key(const char *name)
 }
 
 /* The parts that weights and states have in common. */
-static int32_t declare(struct lamina_plan *plan, const char *what, uint32_t index,
-                       const char *name, const struct lamina_type *type,
-                       struct lm_declared *declared)
+static int32_t declare(struct lamina_plan *plan, const char *what, uint32_t index, const char *name,
+                       const struct lamina_type *type, struct lm_declared *declared)
 {
   struct lm_error error = {0};
   if (!is_key(name)) {
@@ -165,13 +163,11 @@ static int32_t plan_state(struct lamina_plan *plan, uint32_t index,
 {
   struct recorder *recorder = own(plan);
   struct lm_recording *recording = recorder->recording;
-  bool is_optimizer =
-      recorder->call.instance->plugin->info.kind == LAMINA_KIND_OPTIMIZER;
+  bool is_optimizer = recorder->call.instance->plugin->info.kind == LAMINA_KIND_OPTIMIZER;
   LAMINA_TRY(check_index(plan, "state", index, recording->n_states));
   if ((state->type == NULL) != is_optimizer) {
     return lamina_failf(plan->call, LAMINA_E_PLUGIN, "state %u %s", index,
-                        is_optimizer ? "has a type, which an optimizer's has not"
-                                     : "has no type");
+                        is_optimizer ? "has a type, which an optimizer's has not" : "has no type");
   }
   struct lm_declared *declared = &recording->states[recording->n_states++];
   declared->value = state->init;
@@ -204,8 +200,7 @@ static int32_t plan_bwd_reads(struct lamina_plan *plan, uint32_t what, uint32_t 
   return LAMINA_OK;
 }
 
-static int32_t plan_may_share(struct lamina_plan *plan, uint32_t pass, uint32_t from,
-                              uint32_t to)
+static int32_t plan_may_share(struct lamina_plan *plan, uint32_t pass, uint32_t from, uint32_t to)
 {
   struct lm_facts *facts = own(plan)->recording->facts;
   if (pass > LAMINA_BACKWARD || facts->n_sharing == LM_MAX_FACTS) {
@@ -258,8 +253,7 @@ static int32_t plan_field(struct lamina_plan *plan, uint32_t index,
   LAMINA_TRY(check_index(plan, "field", index, recording->n_fields));
   struct lm_declared_field *declared = &recording->fields[recording->n_fields++];
   if (!is_key(field->name) || field->type == NULL) {
-    return lamina_failf(plan->call, LAMINA_E_PLUGIN, "field %u has no proper name or type",
-                        index);
+    return lamina_failf(plan->call, LAMINA_E_PLUGIN, "field %u has no proper name or type", index);
   }
   enum lamina_status status = lm_shape_copy(&declared->shape, field->type, &error);
   if (status != LAMINA_OK) {
@@ -303,13 +297,11 @@ static const struct lamina_planner planner_table = {
 static int32_t check_facts(struct lamina_plan *plan, const struct lm_recording *recording)
 {
   const struct lm_facts *facts = recording->facts;
-  const uint32_t counts[4] = {facts->n_in, facts->n_out, recording->n_weights,
-                              recording->n_states};
+  const uint32_t counts[4] = {facts->n_in, facts->n_out, recording->n_weights, recording->n_states};
   for (uint32_t role = 0; role < 4; role++) {
     if (counts[role] < 32 && facts->reads[role] >> counts[role] != 0) {
       return lamina_failf(plan->call, LAMINA_E_PLUGIN,
-                          "declared that backward reads a tensor of role %u that it has not",
-                          role);
+                          "declared that backward reads a tensor of role %u that it has not", role);
     }
   }
   for (uint32_t i = 0; i < facts->n_sharing; i++) {
@@ -318,8 +310,7 @@ static int32_t check_facts(struct lamina_plan *plan, const struct lm_recording *
     uint32_t out = sharing->pass == LAMINA_FORWARD ? sharing->to : sharing->from;
     if (in >= facts->n_in || out >= facts->n_out) {
       return lamina_failf(plan->call, LAMINA_E_PLUGIN,
-                          "declared sharing of input %u and output %u, which it has not", in,
-                          out);
+                          "declared sharing of input %u and output %u, which it has not", in, out);
     }
     if (sharing->pass == LAMINA_FORWARD && (facts->reads[LAMINA_IN] & (1u << in)) != 0) {
       return lamina_failf(plan->call, LAMINA_E_PLUGIN,
@@ -330,9 +321,8 @@ static int32_t check_facts(struct lamina_plan *plan, const struct lm_recording *
   return LAMINA_OK;
 }
 
-enum lamina_status lm_record(struct lm_host *host, struct lm_instance *instance,
-                             lm_infer_fn infer, struct lm_recording *recording,
-                             struct lm_error *error)
+enum lamina_status lm_record(struct lm_host *host, struct lm_instance *instance, lm_infer_fn infer,
+                             struct lm_recording *recording, struct lm_error *error)
 {
   struct recorder recorder = {.base = {.planner = &planner_table}, .recording = recording};
   lm_call_init(&recorder.call, host, instance, "infer");

@@ -42,9 +42,8 @@ typedef int32_t (*lm_infer_fn)(void *self, struct lamina_plan *plan);
  * Runs an instance's infer() and records what it declares.
  * @param recording  zeroed but for facts
  */
-enum lamina_status lm_record(struct lm_host *host, struct lm_instance *instance,
-                             lm_infer_fn infer, struct lm_recording *recording,
-                             struct lm_error *error) LM_MUST_CHECK;
+enum lamina_status lm_record(struct lm_host *host, struct lm_instance *instance, lm_infer_fn infer,
+                             struct lm_recording *recording, struct lm_error *error) LM_MUST_CHECK;
 void lm_recording_release(struct lm_recording *recording);
 
 /** Releases what facts own: outputs, saves, notes. */

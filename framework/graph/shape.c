@@ -13,12 +13,12 @@ static const int64_t LARGEST_BYTES = INT64_C(1) << 46;
 
 static enum lamina_status check_element(const struct lamina_type *type, struct lm_error *error)
 {
-  bool sized = type->dt_bits == 8 || type->dt_bits == 16 || type->dt_bits == 32 ||
-               type->dt_bits == 64;
+  bool sized =
+      type->dt_bits == 8 || type->dt_bits == 16 || type->dt_bits == 32 || type->dt_bits == 64;
   if (type->dt_code > LAMINA_DT_FLOAT || !sized || type->dt_lanes != 1) {
     return lm_fail(error, LAMINA_E_UNSUPPORTED,
-                   "element type of code %d with %d bits and %d lanes is not known",
-                   type->dt_code, type->dt_bits, type->dt_lanes);
+                   "element type of code %d with %d bits and %d lanes is not known", type->dt_code,
+                   type->dt_bits, type->dt_lanes);
   }
   if (type->layout != LAMINA_LAYOUT_DENSE || type->device != LAMINA_DEVICE_CPU) {
     return lm_fail(error, LAMINA_E_UNSUPPORTED,
@@ -90,8 +90,7 @@ bool lm_shape_equal(const struct lm_shape *a, const struct lm_shape *b)
          lamina_shape_equal(&a->type, &b->type) != 0;
 }
 
-const char *lm_shape_format(const struct lamina_type *type, int64_t batch, char *out,
-                            size_t size)
+const char *lm_shape_format(const struct lamina_type *type, int64_t batch, char *out, size_t size)
 {
   static const char *const codes[] = {"int", "uint", "float"};
   size_t used = (size_t)snprintf(out, size, "[");
@@ -99,8 +98,7 @@ const char *lm_shape_format(const struct lamina_type *type, int64_t batch, char 
     const char *comma = i == 0 ? "" : ", ";
     int wrote = i == 0 && batch >= 0 && type->dims[0] == batch
                     ? snprintf(out + used, size - used, "N")
-                    : snprintf(out + used, size - used, "%s%lld", comma,
-                               (long long)type->dims[i]);
+                    : snprintf(out + used, size - used, "%s%lld", comma, (long long)type->dims[i]);
     used += wrote < 0 ? 0 : (size_t)wrote;
   }
   if (used < size) {

@@ -63,8 +63,7 @@ static void tell_undeclared(struct lm_call *call, const char *gradient, uint32_t
   host_fail(&call->base, LAMINA_E_PLUGIN, sentence.text);
 }
 
-static const struct lamina_view *host_get(struct lamina_call *base, uint32_t what,
-                                          uint32_t index)
+static const struct lamina_view *host_get(struct lamina_call *base, uint32_t what, uint32_t index)
 {
   struct lm_call *call = own(base);
   if (what < LM_ROLES && index < call->tensors[what].count) {
@@ -77,8 +76,8 @@ static const struct lamina_view *host_get(struct lamina_call *base, uint32_t wha
   return NULL;
 }
 
-static const struct lamina_view *host_grad(struct lamina_call *base, uint32_t what,
-                                           uint32_t index, uint32_t *request)
+static const struct lamina_view *host_grad(struct lamina_call *base, uint32_t what, uint32_t index,
+                                           uint32_t *request)
 {
   struct lm_call *call = own(base);
   if (what >= LM_GRADIENT_ROLES || index >= call->gradients[what].count) {

@@ -47,8 +47,8 @@ static int32_t peek(void *self, struct lamina_call *call, const char *path, void
   (void)self;
   struct lm_error error = {0};
   size_t size = 0;
-  enum lamina_status status = lm_file_peek(path, LM_READ_GUNZIP, buffer, (size_t)limit, &size,
-                                           &error);
+  enum lamina_status status =
+      lm_file_peek(path, LM_READ_GUNZIP, buffer, (size_t)limit, &size, &error);
   if (status != LAMINA_OK) {
     return tell(call, status, &error);
   }

@@ -21,9 +21,9 @@ struct lm_service;
 
 /** What all parts of one experiment share. */
 struct lm_host {
-  struct lm_registry *registry; /* borrowed */
-  struct lm_pool *pool;         /* borrowed */
-  uint64_t seed;                /* of every stream */
+  struct lm_registry *registry;                                /* borrowed */
+  struct lm_pool *pool;                                        /* borrowed */
+  uint64_t seed;                                               /* of every stream */
   void (*log)(void *arg, int32_t level, const char *sentence); /* may be NULL */
   void *log_arg;
   struct lm_config *config;          /* borrowed; may be NULL */
@@ -106,10 +106,10 @@ struct lm_instance {
 /** What an instance is to be made of. */
 struct lm_instance_spec {
   uint32_t kind;
-  const char *name;        /* of the plugin */
-  struct lm_value *map;    /* its settings, or NULL */
-  struct lm_where where;   /* of its use */
-  const char *role;        /* "node 'hidden'", or NULL: only the plugin is named */
+  const char *name;      /* of the plugin */
+  struct lm_value *map;  /* its settings, or NULL */
+  struct lm_where where; /* of its use */
+  const char *role;      /* "node 'hidden'", or NULL: only the plugin is named */
 };
 
 /**

@@ -44,8 +44,7 @@ static char *make_label(const struct lm_instance_spec *spec, const struct lm_plu
   return lm_format("%s (%s '%s' %s)", spec->role, kind, spec->name, plugin->info.version);
 }
 
-static enum lamina_status fill_settings(struct lm_host *host,
-                                        const struct lm_instance_spec *spec,
+static enum lamina_status fill_settings(struct lm_host *host, const struct lm_instance_spec *spec,
                                         struct lm_instance *instance, struct lm_error *error)
 {
   const struct lamina_plugin *info = &instance->plugin->info;
@@ -119,8 +118,8 @@ enum lamina_status lm_instance_create(struct lm_host *host, const struct lm_inst
     lm_error_prefix_at(error, &spec->where);
     goto fail;
   }
-  instance->self = lm_alloc_aligned((size_t)instance->plugin->info.instance_bytes,
-                                    LAMINA_ALIGNMENT);
+  instance->self =
+      lm_alloc_aligned((size_t)instance->plugin->info.instance_bytes, LAMINA_ALIGNMENT);
   instance->label = make_label(spec, instance->plugin);
   if (instance->self == NULL || instance->label == NULL) {
     status = lm_fail_memory(error, instance->plugin->info.instance_bytes);

@@ -52,19 +52,17 @@ static enum lamina_status make_service(struct lm_host *host, struct lm_service *
                    "there is no service '%s': an id looks like lamina.gemm/1", service->id);
   }
   struct lm_instance_spec spec = {.kind = LAMINA_KIND_SERVICE, .name = name};
-  struct lm_value *chosen = host->service_settings == NULL
-                                ? NULL
-                                : lm_value_get(host->service_settings, name);
+  struct lm_value *chosen =
+      host->service_settings == NULL ? NULL : lm_value_get(host->service_settings, name);
   if (!lm_value_is_null(chosen)) {
     LM_TRY(lm_component_parse(chosen, "a service", &spec, error));
   }
   LM_TRY(lm_instance_create(host, &spec, &service->instance, error));
-  service->interface = service->instance->plugin->table.service.interface(
-      service->instance->self, service->id);
+  service->interface =
+      service->instance->plugin->table.service.interface(service->instance->self, service->id);
   if (service->interface == NULL) {
     return lm_fail_at(error, LAMINA_E_MISSING, &service->instance->where,
-                      "%s does not offer the service '%s'", service->instance->label,
-                      service->id);
+                      "%s does not offer the service '%s'", service->instance->label, service->id);
   }
   return LAMINA_OK;
 }
@@ -137,9 +135,8 @@ enum lamina_status lm_service_check(struct lm_host *host, struct lm_error *error
     enum lamina_status status =
         lm_registry_find(host->registry, LAMINA_KIND_SERVICE, pair->key, &plugin, error);
     if (status != LAMINA_OK) {
-      lm_error_prefix(error, "%s:%d:%d: no plugin here uses a service '%s'",
-                      pair->key_where.file, pair->key_where.line, pair->key_where.column,
-                      pair->key);
+      lm_error_prefix(error, "%s:%d:%d: no plugin here uses a service '%s'", pair->key_where.file,
+                      pair->key_where.line, pair->key_where.column, pair->key);
       return status;
     }
   }

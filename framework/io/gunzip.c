@@ -116,8 +116,8 @@ static enum lamina_status unpack(struct lm_gunzip *gunzip, struct lm_error *erro
   }
 }
 
-enum lamina_status lm_gunzip_read(struct lm_gunzip *gunzip, void *buffer, size_t size,
-                                  size_t *got, struct lm_error *error)
+enum lamina_status lm_gunzip_read(struct lm_gunzip *gunzip, void *buffer, size_t size, size_t *got,
+                                  struct lm_error *error)
 {
   *got = 0;
   while (*got < size && !gunzip->ended) {

@@ -27,8 +27,8 @@ void lm_source_close(struct lm_source *source);
  * Reads from the position on until size bytes are there or the file ends.
  * @return LAMINA_OK; LAMINA_E_IO, also when the file ends elsewhere than it did when opened
  */
-enum lamina_status lm_source_read(struct lm_source *source, void *buffer, size_t size,
-                                  size_t *got, struct lm_error *error) LM_MUST_CHECK;
+enum lamina_status lm_source_read(struct lm_source *source, void *buffer, size_t size, size_t *got,
+                                  struct lm_error *error) LM_MUST_CHECK;
 
 /** Unpacks gzip from a source. */
 struct lm_gunzip;
@@ -39,8 +39,8 @@ enum lamina_status lm_gunzip_create(struct lm_source *source, struct lm_gunzip *
 void lm_gunzip_free(struct lm_gunzip *gunzip);
 
 /** Like lm_source_read(); LAMINA_E_INVALID for broken gzip. */
-enum lamina_status lm_gunzip_read(struct lm_gunzip *gunzip, void *buffer, size_t size,
-                                  size_t *got, struct lm_error *error) LM_MUST_CHECK;
+enum lamina_status lm_gunzip_read(struct lm_gunzip *gunzip, void *buffer, size_t size, size_t *got,
+                                  struct lm_error *error) LM_MUST_CHECK;
 
 /** Whether a file that begins with these bytes is gzip. */
 static inline bool lm_gunzip_wants(const unsigned char *start, size_t size)

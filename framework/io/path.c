@@ -14,7 +14,7 @@
 /* Adds the working directory, however long; false when it has none or memory is short. */
 static bool add_working_directory(struct lm_text *text)
 {
-  char *folder = getcwd(NULL, 0); /* glibc and musl allocate what is needed */
+  char *folder = getcwd(NULL, 0);                  /* glibc and musl allocate what is needed */
   bool known = folder != NULL && folder[0] == '/'; /* Linux says "(unreachable)/..." else */
   if (known) {
     lm_text_add(text, folder);

@@ -47,8 +47,8 @@ static enum lamina_status reader_open(const char *path, unsigned flags, struct r
   return status == LAMINA_OK ? status : reader_finish(reader, status, error);
 }
 
-static enum lamina_status reader_read(struct reader *reader, void *buffer, size_t size,
-                                      size_t *got, struct lm_error *error)
+static enum lamina_status reader_read(struct reader *reader, void *buffer, size_t size, size_t *got,
+                                      struct lm_error *error)
 {
   if (reader->gunzip != NULL) {
     return lm_gunzip_read(reader->gunzip, buffer, size, got, error);
@@ -66,8 +66,8 @@ static enum lamina_status claimed_size(struct reader *reader, uint64_t *size,
   source->position = source->size < GZIP_TRAILER ? 0 : source->size - GZIP_TRAILER;
   LM_TRY(lm_source_read(source, trailer, sizeof trailer, &got, error));
   source->position = 0;
-  uint64_t claim = (uint64_t)trailer[0] | (uint64_t)trailer[1] << 8 |
-                   (uint64_t)trailer[2] << 16 | (uint64_t)trailer[3] << 24;
+  uint64_t claim = (uint64_t)trailer[0] | (uint64_t)trailer[1] << 8 | (uint64_t)trailer[2] << 16 |
+                   (uint64_t)trailer[3] << 24;
   *size = claim / BEST_RATIO < source->size ? claim : source->size;
   return LAMINA_OK;
 }

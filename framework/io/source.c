@@ -92,8 +92,8 @@ static enum lamina_status read_some(struct lm_source *source, void *buffer, size
   return LAMINA_OK;
 }
 
-enum lamina_status lm_source_read(struct lm_source *source, void *buffer, size_t size,
-                                  size_t *got, struct lm_error *error)
+enum lamina_status lm_source_read(struct lm_source *source, void *buffer, size_t size, size_t *got,
+                                  struct lm_error *error)
 {
   *got = 0;
   while (*got < size) {
@@ -101,10 +101,9 @@ enum lamina_status lm_source_read(struct lm_source *source, void *buffer, size_t
     LM_TRY(read_some(source, (char *)buffer + *got, size - *got, &count, error));
     *got += count;
     if (count == 0 && source->position != source->size) {
-      return lm_fail(error, LAMINA_E_IO,
-                     "%s: changed while it was read: had %llu bytes at first, now %llu",
-                     source->path, (unsigned long long)source->size,
-                     (unsigned long long)source->position);
+      return lm_fail(
+          error, LAMINA_E_IO, "%s: changed while it was read: had %llu bytes at first, now %llu",
+          source->path, (unsigned long long)source->size, (unsigned long long)source->position);
     }
     if (count == 0) {
       break;

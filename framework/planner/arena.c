@@ -129,8 +129,8 @@ struct strategy {
 };
 
 /* Places all buffers; returns the size of the arena. */
-static size_t place(struct lm_plan *plan, const struct strategy *strategy,
-                    struct lm_buffer **order, struct lm_buffer **placed)
+static size_t place(struct lm_plan *plan, const struct strategy *strategy, struct lm_buffer **order,
+                    struct lm_buffer **placed)
 {
   size_t most = 0;
   for (size_t i = 0; i < plan->n_buffers; i++) {

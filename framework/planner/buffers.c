@@ -58,13 +58,13 @@ static enum lamina_status take_input(struct lm_planning *work, uint32_t node, ui
     char reason[256];
     struct lm_edge edge = work->graph->nodes[node]->inputs[sharing->from];
     bool may = lm_may_overwrite(work, node, sharing->from, to, reason, sizeof reason);
-    if (may && is_taken(&work->plan->nodes[node], to,
-                        work->plan->nodes[edge.node].out[edge.output])) {
+    if (may &&
+        is_taken(&work->plan->nodes[node], to, work->plan->nodes[edge.node].out[edge.output])) {
       may = false;
       (void)snprintf(reason, sizeof reason, "another output has taken it");
     }
-    struct lm_decision decision = {.node = node, .pass = LAMINA_FORWARD, .from = sharing->from,
-                                   .to = to, .shared = may};
+    struct lm_decision decision = {
+        .node = node, .pass = LAMINA_FORWARD, .from = sharing->from, .to = to, .shared = may};
     LM_TRY(lm_plan_decide(work->plan, &decision, may ? NULL : reason, error));
     if (may) {
       *taken = work->plan->nodes[edge.node].out[edge.output];
@@ -91,8 +91,8 @@ static enum lamina_status refuse_wish(const struct lm_planning *work, uint32_t n
       reason = decision->reason;
     }
   }
-  return lm_fail_at(error, LAMINA_E_INVALID, &self->instance->where,
-                    "%s cannot work in place: %s", self->instance->label, reason);
+  return lm_fail_at(error, LAMINA_E_INVALID, &self->instance->where, "%s cannot work in place: %s",
+                    self->instance->label, reason);
 }
 
 static enum lamina_status place_outputs(struct lm_planning *work, uint32_t node,
@@ -111,9 +111,11 @@ static enum lamina_status place_outputs(struct lm_planning *work, uint32_t node,
       any_shared = true;
       continue;
     }
-    struct lm_buffer buffer = {.role = "output", .name = facts->out[o]->name,
+    struct lm_buffer buffer = {.role = "output",
+                               .name = facts->out[o]->name,
                                .bytes = facts->out[o]->bytes,
-                               .first = lm_time_forward(work, node), .last = last};
+                               .first = lm_time_forward(work, node),
+                               .last = last};
     LM_TRY(add_buffer(work->plan, &buffer, &plan->out[o], error));
   }
   if (work->graph->nodes[node]->in_place == LM_IN_PLACE_REQUIRED && !any_shared &&
@@ -129,7 +131,8 @@ static enum lamina_status place_saves(struct lm_planning *work, uint32_t node,
   const struct lm_facts *facts = &work->inference->nodes[node];
   struct lm_node_plan *plan = &work->plan->nodes[node];
   for (uint32_t s = 0; s < facts->n_save && plan->backward; s++) {
-    struct lm_buffer buffer = {.role = "saved", .name = work->graph->nodes[node]->name,
+    struct lm_buffer buffer = {.role = "saved",
+                               .name = work->graph->nodes[node]->name,
                                .bytes = facts->save[s]->bytes,
                                .first = lm_time_forward(work, node),
                                .last = lm_time_backward(work, node)};
@@ -148,11 +151,13 @@ static enum lamina_status place_scratch(struct lm_planning *work, uint32_t node,
                                         struct lm_error *error)
 {
   const struct lm_facts *facts = &work->inference->nodes[node];
-  uint32_t time = pass == LAMINA_FORWARD ? lm_time_forward(work, node)
-                                         : lm_time_backward(work, node);
-  struct lm_buffer buffer = {.role = "scratch", .name = work->graph->nodes[node]->name,
+  uint32_t time =
+      pass == LAMINA_FORWARD ? lm_time_forward(work, node) : lm_time_backward(work, node);
+  struct lm_buffer buffer = {.role = "scratch",
+                             .name = work->graph->nodes[node]->name,
                              .bytes = scratch_bytes(facts, pass, work->plan->options.lanes),
-                             .first = time, .last = time};
+                             .first = time,
+                             .last = time};
   if (buffer.bytes == 0) {
     return LAMINA_OK;
   }
@@ -165,8 +170,10 @@ static enum lamina_status new_gradient(struct lm_planning *work, uint32_t node, 
                                        uint32_t time, struct lm_error *error)
 {
   const struct lm_facts *facts = &work->inference->nodes[node];
-  struct lm_buffer buffer = {.role = "gradient", .name = facts->out[output]->name,
-                             .bytes = facts->out[output]->bytes, .first = time,
+  struct lm_buffer buffer = {.role = "gradient",
+                             .name = facts->out[output]->name,
+                             .bytes = facts->out[output]->bytes,
+                             .first = time,
                              .last = lm_time_backward(work, node)};
   return add_buffer(work->plan, &buffer, &work->plan->nodes[node].out_gradient[output], error);
 }
@@ -211,8 +218,11 @@ static enum lamina_status take_gradient(struct lm_planning *work, uint32_t node,
       break;
     }
     const char *reason = gradient_obstacle(work, node, sharing);
-    struct lm_decision decision = {.node = node, .pass = LAMINA_BACKWARD, .from = sharing->from,
-                                   .to = k, .shared = reason == NULL};
+    struct lm_decision decision = {.node = node,
+                                   .pass = LAMINA_BACKWARD,
+                                   .from = sharing->from,
+                                   .to = k,
+                                   .shared = reason == NULL};
     LM_TRY(lm_plan_decide(work->plan, &decision, reason, error));
     if (reason == NULL) {
       int32_t buffer = work->plan->nodes[node].out_gradient[sharing->from];

@@ -99,8 +99,7 @@ static void request_weights(struct lm_planning *work, uint32_t index)
   }
 }
 
-static enum lamina_status check_differentiable(const struct lm_node *node,
-                                               struct lm_error *error)
+static enum lamina_status check_differentiable(const struct lm_node *node, struct lm_error *error)
 {
   if (node->instance->plugin->table.layer.backward != NULL) {
     return LAMINA_OK;

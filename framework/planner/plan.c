@@ -36,15 +36,13 @@ enum lamina_status lm_plan_decide(struct lm_plan *plan, const struct lm_decision
   return reason != NULL && kept->reason == NULL ? lm_fail_memory(error, 0) : LAMINA_OK;
 }
 
-int32_t lm_plan_in_gradient(const struct lm_plan *plan, const struct lm_node *node,
-                            uint32_t input)
+int32_t lm_plan_in_gradient(const struct lm_plan *plan, const struct lm_node *node, uint32_t input)
 {
   struct lm_edge edge = node->inputs[input];
   return lm_edge_is_source(edge) ? -1 : plan->nodes[edge.node].out_gradient[edge.output];
 }
 
-static struct lm_plan *allocate(const struct lm_graph *graph,
-                                const struct lm_plan_options *options)
+static struct lm_plan *allocate(const struct lm_graph *graph, const struct lm_plan_options *options)
 {
   struct lm_plan *plan = lm_alloc(1, sizeof *plan);
   if (plan == NULL) {

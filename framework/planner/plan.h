@@ -15,16 +15,16 @@
 
 /** What the plan is for. */
 struct lm_plan_options {
-  bool train;      /* with a backward pass */
-  bool isolate;    /* share nothing and overlap nothing: for proofs and for finding faults */
-  uint32_t lanes;  /* of the thread pool */
+  bool train;       /* with a backward pass */
+  bool isolate;     /* share nothing and overlap nothing: for proofs and for finding faults */
+  uint32_t lanes;   /* of the thread pool */
   const bool *keep; /* by node: outputs are read after the pass; NULL: none */
 };
 
 /** A piece of the arena. */
 struct lm_buffer {
-  const char *role;      /* "output", "gradient", "saved", "scratch" */
-  const char *name;      /* of the first tensor that lives in it; borrowed */
+  const char *role; /* "output", "gradient", "saved", "scratch" */
+  const char *name; /* of the first tensor that lives in it; borrowed */
   size_t offset, bytes;
   uint32_t first, last; /* times, both included */
 };
@@ -38,12 +38,12 @@ struct lm_decision {
 
 /** What the plan says about one node. Buffer indices; -1: none. */
 struct lm_node_plan {
-  bool backward;                         /* takes part in the backward pass */
+  bool backward; /* takes part in the backward pass */
   int32_t out[LM_MAX_FACTS];
-  int32_t out_gradient[LM_MAX_FACTS];    /* of a loss: -1, the executor has the seed */
-  bool zero_gradient[LM_MAX_FACTS];      /* output gradient nobody writes: clear it first */
-  uint32_t in_request[LM_MAX_FACTS];     /* LAMINA_SKIP, WRITE, ADD */
-  bool clear_input[LM_MAX_FACTS];        /* the same tensor twice: clear its gradient first */
+  int32_t out_gradient[LM_MAX_FACTS]; /* of a loss: -1, the executor has the seed */
+  bool zero_gradient[LM_MAX_FACTS];   /* output gradient nobody writes: clear it first */
+  uint32_t in_request[LM_MAX_FACTS];  /* LAMINA_SKIP, WRITE, ADD */
+  bool clear_input[LM_MAX_FACTS];     /* the same tensor twice: clear its gradient first */
   uint32_t weight_request[LM_MAX_FACTS];
   int32_t save[LM_MAX_FACTS];
   int32_t scratch[2]; /* by pass */
@@ -74,7 +74,6 @@ enum lamina_status lm_plan_create(const struct lm_graph *graph,
 void lm_plan_free(struct lm_plan *plan);
 
 /** The input gradient's buffer of a node: its producer's output gradient; -1 for sources. */
-int32_t lm_plan_in_gradient(const struct lm_plan *plan, const struct lm_node *node,
-                            uint32_t input);
+int32_t lm_plan_in_gradient(const struct lm_plan *plan, const struct lm_node *node, uint32_t input);
 
 #endif

@@ -29,8 +29,7 @@ static void note(struct reading *last, uint32_t time, uint32_t reader, bool by_d
   }
 }
 
-static struct reading last_reading(const struct lm_planning *work, uint32_t node,
-                                   uint32_t output)
+static struct reading last_reading(const struct lm_planning *work, uint32_t node, uint32_t output)
 {
   const struct lm_graph *graph = work->graph;
   struct reading last = {.time = lm_time_forward(work, node), .reader = node};

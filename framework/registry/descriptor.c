@@ -23,7 +23,10 @@ struct kind_table {
 
 /* All tables of 1.0 end with the slot `extension`. */
 #define TABLE(T) #T, sizeof(struct T), offsetof(struct T, extension) + sizeof(void (*)(void))
-#define SLOT(T, member) {#member, offsetof(struct T, member)}
+#define SLOT(T, member)                 \
+  {                                     \
+#member, offsetof(struct T, member) \
+  }
 
 static const struct kind_table tables[LM_KINDS] = {
     [LAMINA_KIND_LAYER] = {TABLE(lamina_layer),
@@ -79,9 +82,8 @@ static enum lamina_status check_head(const struct lamina_plugin *head, struct lm
                    LAMINA_ABI_MINOR);
   }
   if (head->size < DESCRIPTOR_1_0) {
-    return lm_fail(error, LAMINA_E_PLUGIN,
-                   "its descriptor has %u bytes, that of ABI 1.0 has %d", head->size,
-                   DESCRIPTOR_1_0);
+    return lm_fail(error, LAMINA_E_PLUGIN, "its descriptor has %u bytes, that of ABI 1.0 has %d",
+                   head->size, DESCRIPTOR_1_0);
   }
   return LAMINA_OK;
 }
@@ -117,7 +119,9 @@ static enum lamina_status check_row(const struct lamina_plugin *info, uint32_t i
   memcpy(&row, rows + (size_t)i * info->setting_stride, sizeof row);
   if (row.name == NULL || row.type == NULL || row.doc == NULL) {
     return lm_fail(error, LAMINA_E_PLUGIN, "setting %u of its table has no %s", i + 1,
-                   row.name == NULL ? "name" : row.type == NULL ? "type" : "documentation");
+                   row.name == NULL   ? "name"
+                   : row.type == NULL ? "type"
+                                      : "documentation");
   }
   if (row.offset >= info->instance_bytes) {
     return lm_fail(error, LAMINA_E_PLUGIN,
@@ -127,8 +131,7 @@ static enum lamina_status check_row(const struct lamina_plugin *info, uint32_t i
   return LAMINA_OK;
 }
 
-static enum lamina_status check_settings(const struct lamina_plugin *info,
-                                         struct lm_error *error)
+static enum lamina_status check_settings(const struct lamina_plugin *info, struct lm_error *error)
 {
   if (info->instance_bytes > MAX_INSTANCE) {
     return lm_fail(error, LAMINA_E_PLUGIN, "its instance has %llu bytes, the limit is %d",
@@ -161,8 +164,8 @@ static enum lamina_status take_table(const struct lamina_plugin *info, uint32_t 
   memcpy(&size, info->vtable, sizeof size);
   if (size < table->first_size) {
     return lm_fail(error, LAMINA_E_PLUGIN,
-                   "its table, struct %s, has %u bytes, that of ABI 1.0 has %zu", table->name,
-                   size, table->first_size);
+                   "its table, struct %s, has %u bytes, that of ABI 1.0 has %zu", table->name, size,
+                   table->first_size);
   }
   lm_normalise(&out->table, table->host_size, info->vtable, size);
   uint32_t host_size = (uint32_t)table->host_size;

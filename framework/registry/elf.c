@@ -43,10 +43,9 @@ static const char *machine_name(unsigned machine)
   static const struct {
     unsigned machine;
     const char *name;
-  } names[] = {
-      {EM_386, "32-bit x86"},   {EM_X86_64, "x86-64"},     {EM_ARM, "32-bit ARM"},
-      {EM_AARCH64, "AArch64"},  {EM_RISCV, "RISC-V"},      {EM_PPC64, "PowerPC 64"},
-      {EM_S390, "IBM S/390"},   {EM_MIPS, "MIPS"},         {EM_LOONGARCH, "LoongArch"}};
+  } names[] = {{EM_386, "32-bit x86"},  {EM_X86_64, "x86-64"}, {EM_ARM, "32-bit ARM"},
+               {EM_AARCH64, "AArch64"}, {EM_RISCV, "RISC-V"},  {EM_PPC64, "PowerPC 64"},
+               {EM_S390, "IBM S/390"},  {EM_MIPS, "MIPS"},     {EM_LOONGARCH, "LoongArch"}};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     if (names[i].machine == machine) {
       return names[i].name;
@@ -72,7 +71,7 @@ static enum lamina_status check_identity(const unsigned char *bytes, int64_t got
   return LAMINA_OK;
 }
 
-static enum lamina_status check_machine(const ElfW(Ehdr) *header, struct lm_error *error)
+static enum lamina_status check_machine(const ElfW(Ehdr) * header, struct lm_error *error)
 {
   const ElfW(Ehdr) *own = &__ehdr_start;
   bool same_class = header->e_ident[EI_CLASS] == own->e_ident[EI_CLASS];
@@ -104,7 +103,7 @@ static enum lamina_status truncated(const char *what, uint64_t end, uint64_t siz
                  (unsigned long long)size, what, (unsigned long long)end);
 }
 
-static enum lamina_status check_tables(const ElfW(Ehdr) *header, uint64_t size,
+static enum lamina_status check_tables(const ElfW(Ehdr) * header, uint64_t size,
                                        struct lm_error *error)
 {
   uint64_t end;
@@ -124,7 +123,7 @@ static enum lamina_status check_tables(const ElfW(Ehdr) *header, uint64_t size,
   return LAMINA_OK;
 }
 
-static enum lamina_status check_segments(int fd, const ElfW(Ehdr) *header, uint64_t size,
+static enum lamina_status check_segments(int fd, const ElfW(Ehdr) * header, uint64_t size,
                                          struct lm_elf *out, struct lm_error *error)
 {
   out->count = 0;

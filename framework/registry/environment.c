@@ -45,8 +45,7 @@ static bool flushes_denormals(uint64_t control)
 #endif
 }
 
-enum lamina_status lm_environment_save(struct lm_environment *environment,
-                                       struct lm_error *error)
+enum lamina_status lm_environment_save(struct lm_environment *environment, struct lm_error *error)
 {
   const char *locale = setlocale(LC_ALL, NULL);
   *environment = (struct lm_environment){

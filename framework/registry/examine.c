@@ -130,8 +130,7 @@ static enum lamina_status examine(const struct lm_candidate *candidate, int *fd,
   struct lm_elf elf;
   bool ask_linker;
   LM_TRY(open_file(candidate->path, fd, &status, error));
-  enum lamina_status result = lm_elf_check(*fd, (uint64_t)status.st_size, &elf, &ask_linker,
-                                           error);
+  enum lamina_status result = lm_elf_check(*fd, (uint64_t)status.st_size, &elf, &ask_linker, error);
   if (result != LAMINA_OK) {
     if (ask_linker) {
       lm_module_add_reason(candidate->path, error);
@@ -144,8 +143,8 @@ static enum lamina_status examine(const struct lm_candidate *candidate, int *fd,
 
 enum lamina_status lm_refuse(const struct lm_candidate *candidate, struct lm_error *error)
 {
-  lm_error_prefix(error, "refused %s '%s' from %s", lm_kind_name(candidate->kind),
-                  candidate->name, candidate->path);
+  lm_error_prefix(error, "refused %s '%s' from %s", lm_kind_name(candidate->kind), candidate->name,
+                  candidate->path);
   return error->status;
 }
 

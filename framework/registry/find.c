@@ -62,8 +62,7 @@ static enum lamina_status look(struct lm_registry *registry, const struct lm_fol
       continue;
     }
     if (exists) {
-      lm_registry_log(registry, LAMINA_LOG_WARNING, "%s is passed over: %s", path,
-                      folder->refusal);
+      lm_registry_log(registry, LAMINA_LOG_WARNING, "%s is passed over: %s", path, folder->refusal);
     }
     lm_free(path);
   }
@@ -76,8 +75,9 @@ static void add_tried(const struct lm_folders *folders, struct lm_error *error)
   for (size_t i = 0; i < folders->count; i++) {
     const struct lm_folder *folder = &folders->items[i];
     lm_error_suffix(error, "%s%s%s", between, folder->path,
-                    folder->absent ? " (no such directory)"
-                                   : folder->refusal != NULL ? " (refused)" : "");
+                    folder->absent            ? " (no such directory)"
+                    : folder->refusal != NULL ? " (refused)"
+                                              : "");
     between = ", ";
   }
 }
@@ -189,9 +189,8 @@ out:
   return status;
 }
 
-enum lamina_status lm_registry_find(struct lm_registry *registry, uint32_t kind,
-                                    const char *name, const struct lm_plugin **out,
-                                    struct lm_error *error)
+enum lamina_status lm_registry_find(struct lm_registry *registry, uint32_t kind, const char *name,
+                                    const struct lm_plugin **out, struct lm_error *error)
 {
   *out = NULL;
   LM_TRY(lm_name_check(kind, name, error));
@@ -224,8 +223,7 @@ enum lamina_status lm_registry_open_file(struct lm_registry *registry, const cha
                    path);
   }
   if (path[0] != '/' && getcwd(folder, sizeof folder) == NULL) {
-    return lm_fail(error, LAMINA_E_IO, "the current directory cannot be read: %s",
-                   strerror(errno));
+    return lm_fail(error, LAMINA_E_IO, "the current directory cannot be read: %s", strerror(errno));
   }
   char *absolute = lm_format("%s%s%s", folder, path[0] == '/' ? "" : "/", path);
   if (absolute == NULL) {

@@ -15,8 +15,8 @@ static enum lamina_status add_found(struct lm_found_list *list, const struct lm_
                                     const char *folder, const char *file, struct lm_error *error)
 {
   char *path = lm_format("%s/%s", folder, file);
-  if (path == NULL || !lm_grow((void **)&list->items, &list->capacity, list->count + 1,
-                               sizeof *list->items)) {
+  if (path == NULL ||
+      !lm_grow((void **)&list->items, &list->capacity, list->count + 1, sizeof *list->items)) {
     lm_free(path);
     return lm_fail_memory(error, 0);
   }
@@ -26,9 +26,8 @@ static enum lamina_status add_found(struct lm_found_list *list, const struct lm_
 }
 
 /* A folder that cannot be read holds nothing; that it cannot is known from its refusal. */
-static enum lamina_status read_folder(const struct lm_folder *folder, size_t order,
-                                      uint32_t kind, struct lm_found_list *list,
-                                      struct lm_error *error)
+static enum lamina_status read_folder(const struct lm_folder *folder, size_t order, uint32_t kind,
+                                      struct lm_found_list *list, struct lm_error *error)
 {
   DIR *directory = opendir(folder->path);
   enum lamina_status status = LAMINA_OK;
@@ -91,8 +90,7 @@ void lm_found_release(struct lm_found_list *list)
 static void examine_found(const struct lm_found *found, struct lm_marker *marker,
                           struct lm_error *refusal)
 {
-  struct lm_candidate candidate = {
-      .kind = found->kind, .name = found->stem, .path = found->path};
+  struct lm_candidate candidate = {.kind = found->kind, .name = found->stem, .path = found->path};
   if (found->folder_refusal != NULL) {
     (void)lm_fail(refusal, LAMINA_E_INVALID, "%s", found->folder_refusal);
     (void)lm_refuse(&candidate, refusal);

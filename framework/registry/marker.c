@@ -110,8 +110,8 @@ static bool try_at(struct search *search, uint64_t offset, uint64_t end)
   char bytes[MARKER_MAX];
   struct lm_marker marker;
   uint64_t room = end - offset;
-  int64_t got = lm_read_at(search->fd, offset, bytes, room < MARKER_MAX ? (size_t)room
-                                                                        : MARKER_MAX);
+  int64_t got =
+      lm_read_at(search->fd, offset, bytes, room < MARKER_MAX ? (size_t)room : MARKER_MAX);
   if (got < 0) {
     search->failed = true;
     return true;

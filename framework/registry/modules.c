@@ -202,8 +202,7 @@ out:
 }
 
 enum lamina_status lm_module_open(const char *path, const char *symbol, const char *guard,
-                                  struct lm_module **out,
-                                  const struct lamina_plugin **descriptor,
+                                  struct lm_module **out, const struct lamina_plugin **descriptor,
                                   struct lm_error *error)
 {
   (void)pthread_mutex_lock(&lock);

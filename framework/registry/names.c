@@ -82,6 +82,6 @@ enum lm_file_name lm_file_split(const char *file, uint32_t *kind, char name[LM_N
 
 void lm_plugin_describe(const struct lm_plugin *plugin, char *out, size_t size)
 {
-  (void)snprintf(out, size, "%s '%s' %s (%s)", lm_kind_name(plugin->info.kind),
-                 plugin->info.name, plugin->info.version, plugin->path);
+  (void)snprintf(out, size, "%s '%s' %s (%s)", lm_kind_name(plugin->info.kind), plugin->info.name,
+                 plugin->info.version, plugin->path);
 }

@@ -10,8 +10,8 @@
 
 #include "registry/registry_internal.h"
 
-enum lamina_status lm_policy_check(const struct stat *status, const char *what,
-                                   const char *path, struct lm_error *error)
+enum lamina_status lm_policy_check(const struct stat *status, const char *what, const char *path,
+                                   struct lm_error *error)
 {
   unsigned mode = (unsigned)status->st_mode & 07777u;
   if (status->st_uid != 0 && status->st_uid != geteuid()) {
@@ -22,8 +22,7 @@ enum lamina_status lm_policy_check(const struct stat *status, const char *what,
   }
   if ((mode & S_IWOTH) != 0) {
     return lm_fail(error, LAMINA_E_INVALID,
-                   "everybody can write to the %s %s (mode %04o); use chmod o-w", what, path,
-                   mode);
+                   "everybody can write to the %s %s (mode %04o); use chmod o-w", what, path, mode);
   }
   if ((mode & S_IWGRP) != 0 && status->st_gid != status->st_uid) {
     return lm_fail(error, LAMINA_E_INVALID,

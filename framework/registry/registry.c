@@ -100,12 +100,10 @@ void lm_registry_free(struct lm_registry *registry)
 enum lamina_status lm_registry_add_directory(struct lm_registry *registry, const char *directory,
                                              struct lm_error *error)
 {
-  return lm_search_add(&registry->search, LM_FROM_EXPERIMENT, directory, strlen(directory),
-                       error);
+  return lm_search_add(&registry->search, LM_FROM_EXPERIMENT, directory, strlen(directory), error);
 }
 
-static enum lamina_status load_module(struct lm_entry *entry,
-                                      const struct lm_candidate *candidate,
+static enum lamina_status load_module(struct lm_entry *entry, const struct lm_candidate *candidate,
                                       struct lm_error *error)
 {
   char symbol[LM_FILE_NAME_MAX];

@@ -86,8 +86,8 @@ enum lamina_status lm_registry_add_directory(struct lm_registry *registry, const
  *         LAMINA_E_UNSUPPORTED for another ABI or processor; LAMINA_E_PLUGIN for a plugin that
  *         breaks the contract: its descriptor, its table, what its loading changed
  */
-enum lamina_status lm_registry_find(struct lm_registry *registry, uint32_t kind,
-                                    const char *name, const struct lm_plugin **out,
+enum lamina_status lm_registry_find(struct lm_registry *registry, uint32_t kind, const char *name,
+                                    const struct lm_plugin **out,
                                     struct lm_error *error) LM_MUST_CHECK;
 
 /**

@@ -48,8 +48,8 @@ enum lm_file_name lm_file_split(const char *file, uint32_t *kind, char name[LM_N
  * with the owner's own number).
  * @param what  "directory" or "file"
  */
-enum lamina_status lm_policy_check(const struct stat *status, const char *what,
-                                   const char *path, struct lm_error *error) LM_MUST_CHECK;
+enum lamina_status lm_policy_check(const struct stat *status, const char *what, const char *path,
+                                   struct lm_error *error) LM_MUST_CHECK;
 
 /* search.c */
 
@@ -74,9 +74,8 @@ struct lm_search {
 };
 
 /** Adds one absolute directory behind those of the same origin; twice the same is once. */
-enum lamina_status lm_search_add(struct lm_search *search, enum lm_origin origin,
-                                 const char *path, size_t length,
-                                 struct lm_error *error) LM_MUST_CHECK;
+enum lamina_status lm_search_add(struct lm_search *search, enum lm_origin origin, const char *path,
+                                 size_t length, struct lm_error *error) LM_MUST_CHECK;
 /** Adds directories with ':' between them; empty ones mean nothing. */
 enum lamina_status lm_search_add_list(struct lm_search *search, enum lm_origin origin,
                                       const char *list, struct lm_error *error) LM_MUST_CHECK;
@@ -171,8 +170,7 @@ void lm_modules_end(void);
  * @param guard  text for lm_guard_current() while the plugin's constructors run
  */
 enum lamina_status lm_module_open(const char *path, const char *symbol, const char *guard,
-                                  struct lm_module **out,
-                                  const struct lamina_plugin **descriptor,
+                                  struct lm_module **out, const struct lamina_plugin **descriptor,
                                   struct lm_error *error) LM_MUST_CHECK;
 
 /** Gives a module back: closed when nobody uses it and LAMINA_UNLOAD=1. NULL is fine. */
@@ -261,8 +259,7 @@ struct lm_found_list {
 
 /** All of them, sorted by kind, name and folder; kind LAMINA_KIND_NONE: of every kind. */
 enum lamina_status lm_found_make(const struct lm_folders *folders, uint32_t kind,
-                                 struct lm_found_list *out,
-                                 struct lm_error *error) LM_MUST_CHECK;
+                                 struct lm_found_list *out, struct lm_error *error) LM_MUST_CHECK;
 void lm_found_release(struct lm_found_list *list);
 
 #endif

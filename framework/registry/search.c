@@ -51,8 +51,8 @@ static size_t without_slashes(const char *path, size_t length)
   return length;
 }
 
-enum lamina_status lm_search_add(struct lm_search *search, enum lm_origin origin,
-                                 const char *path, size_t length, struct lm_error *error)
+enum lamina_status lm_search_add(struct lm_search *search, enum lm_origin origin, const char *path,
+                                 size_t length, struct lm_error *error)
 {
   length = without_slashes(path, length);
   if (length == 0 || path[0] != '/') {
@@ -188,8 +188,7 @@ static const char *judge(const char *path, const struct stat *status, struct lm_
     return error->text;
   }
   if (faccessat(AT_FDCWD, path, R_OK | X_OK, AT_EACCESS) != 0) {
-    (void)lm_fail(error, LAMINA_E_IO, "the directory %s cannot be read: %s", path,
-                  strerror(errno));
+    (void)lm_fail(error, LAMINA_E_IO, "the directory %s cannot be read: %s", path, strerror(errno));
     return error->text;
   }
   return lm_policy_check(status, "directory", path, error) == LAMINA_OK ? NULL : error->text;

@@ -48,9 +48,8 @@ size_t lm_setting_alignment(enum lm_setting_type type)
 static enum lamina_status keep(struct lm_settings_memory *memory, void *block,
                                struct lm_error *error)
 {
-  if (block == NULL ||
-      !lm_grow((void **)&memory->blocks, &memory->capacity, memory->count + 1,
-               sizeof *memory->blocks)) {
+  if (block == NULL || !lm_grow((void **)&memory->blocks, &memory->capacity, memory->count + 1,
+                                sizeof *memory->blocks)) {
     lm_free(block);
     return lm_fail_memory(error, 0);
   }
@@ -63,8 +62,8 @@ static enum lamina_status refuse_range(const struct lm_binding *binding,
                                        struct lm_error *error)
 {
   const struct lamina_setting *row = binding->row;
-  enum lamina_status status = lm_fail_at(error, LAMINA_E_INVALID, &value->where,
-                                         "%s: expected %s", binding->what, kind);
+  enum lamina_status status =
+      lm_fail_at(error, LAMINA_E_INVALID, &value->where, "%s: expected %s", binding->what, kind);
   if (row->range != NULL) {
     lm_error_suffix(error, " in %s", row->range);
   }
@@ -75,9 +74,8 @@ static enum lamina_status refuse_range(const struct lm_binding *binding,
   return status;
 }
 
-static enum lamina_status read_i64(const struct lm_binding *binding,
-                                   const struct lm_value *value, int64_t *out,
-                                   struct lm_error *error)
+static enum lamina_status read_i64(const struct lm_binding *binding, const struct lm_value *value,
+                                   int64_t *out, struct lm_error *error)
 {
   struct lm_range range;
   LM_TRY(lm_value_i64(value, binding->what, out, error));
@@ -87,9 +85,8 @@ static enum lamina_status read_i64(const struct lm_binding *binding,
   return LAMINA_OK;
 }
 
-static enum lamina_status read_f64(const struct lm_binding *binding,
-                                   const struct lm_value *value, double *out,
-                                   struct lm_error *error)
+static enum lamina_status read_f64(const struct lm_binding *binding, const struct lm_value *value,
+                                   double *out, struct lm_error *error)
 {
   struct lm_range range;
   LM_TRY(lm_value_f64(value, binding->what, out, error));
@@ -121,8 +118,8 @@ static enum lamina_status bind_bool(const struct lm_binding *binding, void *fiel
   return LAMINA_OK;
 }
 
-static enum lamina_status keep_text(const struct lm_binding *binding, const char *text,
-                                    void *field, struct lm_error *error)
+static enum lamina_status keep_text(const struct lm_binding *binding, const char *text, void *field,
+                                    struct lm_error *error)
 {
   char *copy = lm_copy_text(text);
   LM_TRY(keep(binding->memory, copy, error));
@@ -195,9 +192,8 @@ static enum lamina_status refuse_choice(const struct lm_binding *binding, const 
   char found[80];
   const char *range = binding->row->range;
   size_t length = 0;
-  enum lamina_status status =
-      lm_fail_at(error, LAMINA_E_INVALID, &binding->value->where, "%s: expected one of ",
-                 binding->what);
+  enum lamina_status status = lm_fail_at(error, LAMINA_E_INVALID, &binding->value->where,
+                                         "%s: expected one of ", binding->what);
   for (const char *word; (word = lm_choice_next(&range, &length)) != NULL;) {
     lm_error_suffix(error, "%.*s%s", (int)length, word, range == NULL ? "" : ", ");
   }
@@ -277,15 +273,15 @@ enum lamina_status lm_setting_bind(const struct lm_binding *binding, void *insta
 {
   static enum lamina_status (*const binders[])(const struct lm_binding *, void *,
                                                struct lm_error *) = {
-      [LM_SETTING_I64] = bind_i64,       [LM_SETTING_F64] = bind_f64,
-      [LM_SETTING_BOOL] = bind_bool,     [LM_SETTING_STR] = bind_str,
-      [LM_SETTING_PATH] = bind_path,     [LM_SETTING_CHOICE] = bind_choice,
-      [LM_SETTING_I64S] = bind_i64s,     [LM_SETTING_F64S] = bind_f64s,
+      [LM_SETTING_I64] = bind_i64,   [LM_SETTING_F64] = bind_f64,
+      [LM_SETTING_BOOL] = bind_bool, [LM_SETTING_STR] = bind_str,
+      [LM_SETTING_PATH] = bind_path, [LM_SETTING_CHOICE] = bind_choice,
+      [LM_SETTING_I64S] = bind_i64s, [LM_SETTING_F64S] = bind_f64s,
   };
   enum lm_setting_type type = lm_setting_type_of(binding->row->type);
   if (type == LM_SETTING_UNKNOWN) {
-    return lm_fail(error, LAMINA_E_PLUGIN, "%s: unknown type '%s' of a setting",
-                   binding->what, binding->row->type);
+    return lm_fail(error, LAMINA_E_PLUGIN, "%s: unknown type '%s' of a setting", binding->what,
+                   binding->row->type);
   }
   return binders[type](binding, (char *)instance + binding->row->offset, error);
 }

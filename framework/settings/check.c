@@ -7,9 +7,8 @@
 #include "base/memory.h"
 #include "settings/settings_internal.h"
 
-static enum lamina_status blame(const struct lm_settings *table,
-                                const struct lamina_setting *row, const char *fault,
-                                struct lm_error *error)
+static enum lamina_status blame(const struct lm_settings *table, const struct lamina_setting *row,
+                                const char *fault, struct lm_error *error)
 {
   return lm_fail(error, LAMINA_E_PLUGIN, "%s: setting '%s': %s", table->owner, row->name, fault);
 }
@@ -57,12 +56,10 @@ static const char *range_fault(const struct lamina_setting *row, enum lm_setting
   switch (type) {
     case LM_SETTING_I64:
     case LM_SETTING_I64S:
-      return lm_range_parse(row->range, true, &range) ? NULL
-                                                      : "a range that is not of integers";
+      return lm_range_parse(row->range, true, &range) ? NULL : "a range that is not of integers";
     case LM_SETTING_F64:
     case LM_SETTING_F64S:
-      return lm_range_parse(row->range, false, &range) ? NULL
-                                                       : "a range that is not of numbers";
+      return lm_range_parse(row->range, false, &range) ? NULL : "a range that is not of numbers";
     case LM_SETTING_CHOICE:
       return are_choices(row->range) ? NULL : "the choices are not like 'this|that'";
     default:

@@ -40,8 +40,7 @@ static bool read_bound(const char *text, size_t length, bool integers, struct bo
   if (integers && lm_value_i64(&value, "bound", &out->integer, NULL) != LAMINA_OK) {
     return false;
   }
-  return lm_value_f64(&value, "bound", &out->number, NULL) == LAMINA_OK &&
-         isfinite(out->number);
+  return lm_value_f64(&value, "bound", &out->number, NULL) == LAMINA_OK && isfinite(out->number);
 }
 
 bool lm_range_parse(const char *text, bool integers, struct lm_range *out)

@@ -95,8 +95,8 @@ static enum lamina_status check_keys(const struct filling *filling)
   for (size_t i = 0; i < extra; i++) {
     words[count++] = also[i];
   }
-  enum lamina_status status = lm_value_check_keys(filling->map, table->owner, words, count,
-                                                  sizeof *words, filling->error);
+  enum lamina_status status =
+      lm_value_check_keys(filling->map, table->owner, words, count, sizeof *words, filling->error);
   lm_free(words);
   return status;
 }
@@ -104,8 +104,7 @@ static enum lamina_status check_keys(const struct filling *filling)
 static enum lamina_status refuse_missing(const struct filling *filling,
                                          const struct lamina_setting *row)
 {
-  const struct lm_where *where =
-      filling->map == NULL ? &filling->use->where : &filling->map->where;
+  const struct lm_where *where = filling->map == NULL ? &filling->use->where : &filling->map->where;
   return lm_fail_at(filling->error, LAMINA_E_INVALID, where, "%s needs '%s': %s",
                     filling->table->owner, row->name, row->doc);
 }
@@ -114,9 +113,8 @@ static enum lamina_status refuse_null(const struct filling *filling,
                                       const struct lamina_setting *row, const char *what,
                                       const struct lm_value *value)
 {
-  enum lamina_status status =
-      lm_fail_at(filling->error, LAMINA_E_INVALID, &value->where,
-                 "%s: expected a value, found null", what);
+  enum lamina_status status = lm_fail_at(filling->error, LAMINA_E_INVALID, &value->where,
+                                         "%s: expected a value, found null", what);
   if (row->deflt != NULL) {
     lm_error_suffix(filling->error, " (leave the key out for the default %s)",
                     row->deflt[0] == '\0' ? "\"\"" : row->deflt);
@@ -127,8 +125,7 @@ static enum lamina_status refuse_null(const struct filling *filling,
 static enum lamina_status fill_default(const struct filling *filling,
                                        const struct lamina_setting *row, struct lm_value **out)
 {
-  const struct lm_where *where =
-      filling->map == NULL ? &filling->use->where : &filling->map->where;
+  const struct lm_where *where = filling->map == NULL ? &filling->use->where : &filling->map->where;
   if ((row->flags & LAMINA_SETTING_REQUIRED) != 0 || row->deflt == NULL) {
     return refuse_missing(filling, row);
   }
@@ -139,8 +136,8 @@ static enum lamina_status fill_default(const struct filling *filling,
   return LAMINA_OK;
 }
 
-static enum lamina_status fill_row(const struct filling *filling,
-                                   const struct lamina_setting *row, void *instance)
+static enum lamina_status fill_row(const struct filling *filling, const struct lamina_setting *row,
+                                   void *instance)
 {
   char what[128];
   (void)snprintf(what, sizeof what, "%s of %s", row->name, filling->table->owner);

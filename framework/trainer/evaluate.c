@@ -10,8 +10,7 @@ void lm_session_clear_metrics(struct lm_session *session)
 {
   for (uint32_t i = 0; i < session->experiment->n_metrics; i++) {
     uint32_t count;
-    double *part =
-        lm_executor_part(session->executor, session->experiment->metrics[i], &count);
+    double *part = lm_executor_part(session->executor, session->experiment->metrics[i], &count);
     if (part != NULL) {
       memset(part, 0, count * sizeof *part);
     }
@@ -26,8 +25,7 @@ void lm_session_read_metrics(struct lm_session *session, struct lm_scores *score
     const struct lm_instance *instance = session->experiment->graph->nodes[node]->instance;
     const double *part = lm_executor_part(session->executor, node, &count);
     scores->metrics[i] =
-        part == NULL ? (double)NAN
-                     : instance->plugin->table.metric.value(instance->self, part);
+        part == NULL ? (double)NAN : instance->plugin->table.metric.value(instance->self, part);
   }
 }
 
@@ -42,8 +40,7 @@ double lm_session_loss(const struct lm_session *session, const struct lm_program
   return sum;
 }
 
-enum lamina_status lm_session_evaluate(struct lm_session *session,
-                                       const struct lm_portion *portion,
+enum lamina_status lm_session_evaluate(struct lm_session *session, const struct lm_portion *portion,
                                        struct lm_scores *scores, struct lm_error *error)
 {
   int64_t batch = session->experiment->train.batch;

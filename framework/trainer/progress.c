@@ -15,13 +15,19 @@ struct entry {
   bool is_real;
 };
 
-#define INTEGER(field) {"lamina.progress." #field, offsetof(struct lm_progress, field), false}
-#define REAL(field) {"lamina.progress." #field, offsetof(struct lm_progress, field), true}
+#define INTEGER(field)                                                    \
+  {                                                                       \
+    "lamina.progress." #field, offsetof(struct lm_progress, field), false \
+  }
+#define REAL(field)                                                      \
+  {                                                                      \
+    "lamina.progress." #field, offsetof(struct lm_progress, field), true \
+  }
 
 static const struct entry entries[LM_PROGRESS_FIELDS] = {
-    INTEGER(step),    INTEGER(epoch),      INTEGER(batch),      REAL(loss_sum),
-    REAL(penalty_sum), INTEGER(samples),   REAL(seconds),       REAL(rate),
-    REAL(best),       INTEGER(best_epoch), INTEGER(bad_epochs), INTEGER(finished),
+    INTEGER(step),     INTEGER(epoch),      INTEGER(batch),      REAL(loss_sum),
+    REAL(penalty_sum), INTEGER(samples),    REAL(seconds),       REAL(rate),
+    REAL(best),        INTEGER(best_epoch), INTEGER(bad_epochs), INTEGER(finished),
 };
 
 void lm_progress_write(const struct lm_progress *progress,
@@ -68,8 +74,7 @@ enum lamina_status lm_progress_read(const struct lm_safetensors_file *file, cons
     const char *text = lm_safetensors_metadata(file, entries[i].key);
     if (text == NULL) {
       return lm_fail(error, LAMINA_E_INVALID,
-                     "%s: has no '%s', expected a checkpoint of a training", path,
-                     entries[i].key);
+                     "%s: has no '%s', expected a checkpoint of a training", path, entries[i].key);
     }
     if (!read_entry(&entries[i], text, progress)) {
       return lm_fail(error, LAMINA_E_INVALID, "%s: '%s' is '%s', expected a number", path,

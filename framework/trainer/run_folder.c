@@ -67,8 +67,7 @@ static enum lamina_status check_content(const struct lm_run_folder *run, bool re
                    run->path);
   }
   if (resume && !exists_in(run->path, CHECKPOINT)) {
-    return lm_fail(error, LAMINA_E_MISSING, "%s: has no %s to resume from", run->path,
-                   CHECKPOINT);
+    return lm_fail(error, LAMINA_E_MISSING, "%s: has no %s to resume from", run->path, CHECKPOINT);
   }
   return LAMINA_OK;
 }
@@ -202,8 +201,7 @@ enum lamina_status lm_run_folder_cut(const struct lm_run_folder *run, int64_t li
   if (path == NULL) {
     return lm_fail_memory(error, 0);
   }
-  enum lamina_status status =
-      lm_file_read(path, LM_READ_PLAIN, (size_t)1 << 32, &content, error);
+  enum lamina_status status = lm_file_read(path, LM_READ_PLAIN, (size_t)1 << 32, &content, error);
   if (status == LAMINA_E_MISSING) {
     lm_free(path);
     return LAMINA_OK;

@@ -24,8 +24,7 @@ static void collect_parts(struct lm_training *training, struct parts *parts)
   parts->count = 0;
   for (uint32_t i = 0; i < experiment->n_metrics; i++) {
     uint32_t count;
-    double *part =
-        lm_executor_part(training->session->executor, experiment->metrics[i], &count);
+    double *part = lm_executor_part(training->session->executor, experiment->metrics[i], &count);
     if (part == NULL) {
       continue;
     }
@@ -46,8 +45,7 @@ static char *previous_file(const struct lm_training *training)
 }
 
 /* What is written can be gone on from, so the last good file stays when weights are lost. */
-static enum lamina_status check_weights(const struct lm_training *training,
-                                        struct lm_error *error)
+static enum lamina_status check_weights(const struct lm_training *training, struct lm_error *error)
 {
   enum lamina_status status = lm_store_check_finite(&training->session->store, error);
   if (status != LAMINA_OK) {
@@ -103,8 +101,8 @@ static enum lamina_status restore_parts(struct lm_training *training,
       continue; /* the metric is new in the experiment */
     }
     uint32_t count;
-    double *part = lm_executor_part(training->session->executor,
-                                    training->experiment->metrics[i], &count);
+    double *part =
+        lm_executor_part(training->session->executor, training->experiment->metrics[i], &count);
     memcpy(part, saved->data, count * sizeof *part); /* may be unaligned in the file */
   }
   return LAMINA_OK;
@@ -117,8 +115,8 @@ static enum lamina_status restore_from(struct lm_training *training, const char 
   LM_TRY(lm_safetensors_read(path, &file, error));
   enum lamina_status status = lm_progress_read(file, path, &training->progress, error);
   if (status == LAMINA_OK) {
-    status = lm_model_load(file, path, training->experiment, &training->session->store, true,
-                           error);
+    status =
+        lm_model_load(file, path, training->experiment, &training->session->store, true, error);
   }
   if (status == LAMINA_OK) {
     status = restore_parts(training, file, error);
@@ -185,8 +183,8 @@ enum lamina_status lm_training_load_model(struct lm_training *training, const ch
   }
   enum lamina_status status = lm_safetensors_read(path, &file, error);
   if (status == LAMINA_OK) {
-    status = lm_model_load(file, path, training->experiment, &training->session->store, false,
-                           error);
+    status =
+        lm_model_load(file, path, training->experiment, &training->session->store, false, error);
   }
   lm_safetensors_free(file);
   lm_free(path);

@@ -38,8 +38,8 @@ static void warn_untrained(const struct lm_experiment *experiment, const struct 
     const struct lm_parameter *parameter = experiment->graph->parameters[i];
     if (!plan->trained[i] && !parameter->frozen && experiment->host.log != NULL) {
       struct lm_error sentence = {0};
-      (void)lm_fail(&sentence, LAMINA_OK,
-                    "weight '%s' is not trained: no loss depends on it", parameter->name);
+      (void)lm_fail(&sentence, LAMINA_OK, "weight '%s' is not trained: no loss depends on it",
+                    parameter->name);
       experiment->host.log(experiment->host.log_arg, LAMINA_LOG_WARNING, sentence.text);
     }
   }
@@ -54,8 +54,7 @@ static enum lamina_status lay_out_store(struct lm_session *session, enum lm_purp
     return lm_store_init(&session->store, experiment->graph, NULL, decay_all, error);
   }
   struct lm_plan *plan = NULL;
-  struct lm_plan_options options = {.train = true,
-                                    .lanes = lm_pool_threads(experiment->host.pool)};
+  struct lm_plan_options options = {.train = true, .lanes = lm_pool_threads(experiment->host.pool)};
   LM_TRY(lm_plan_create(experiment->graph, experiment->inference, &options, &plan, error));
   warn_untrained(experiment, plan);
   enum lamina_status status =
@@ -150,8 +149,7 @@ static enum lamina_status make_portions(struct lm_session *session, struct lm_er
     return lm_fail_memory(error, (size_t)data->count * sizeof *index);
   }
   int64_t kept = lm_order_hold_out(index, data->count, experiment->holdout, experiment->host.seed);
-  enum lamina_status status =
-      make_portion(session, &session->train, data, index, kept, error);
+  enum lamina_status status = make_portion(session, &session->train, data, index, kept, error);
   if (status == LAMINA_OK) {
     status = make_portion(session, &session->test, data, index + kept, data->count - kept, error);
   }

@@ -38,13 +38,11 @@ enum lm_purpose {
  * @param out  owned by the caller, release with lm_session_free()
  */
 enum lamina_status lm_session_create(struct lm_experiment *experiment, enum lm_purpose purpose,
-                                     struct lm_session **out,
-                                     struct lm_error *error) LM_MUST_CHECK;
+                                     struct lm_session **out, struct lm_error *error) LM_MUST_CHECK;
 void lm_session_free(struct lm_session *session);
 
 /** Lets the transforms learn from the training portion. */
-enum lamina_status lm_session_fit(struct lm_session *session,
-                                  struct lm_error *error) LM_MUST_CHECK;
+enum lamina_status lm_session_fit(struct lm_session *session, struct lm_error *error) LM_MUST_CHECK;
 
 /** Connects a batch made by a loader to a program's sources. */
 void lm_session_connect(const struct lm_session *session, const struct lm_portion *portion,
@@ -65,8 +63,7 @@ void lm_session_read_metrics(struct lm_session *session, struct lm_scores *score
 double lm_session_loss(const struct lm_session *session, const struct lm_program *program);
 
 /** Goes through a portion without training. */
-enum lamina_status lm_session_evaluate(struct lm_session *session,
-                                       const struct lm_portion *portion,
+enum lamina_status lm_session_evaluate(struct lm_session *session, const struct lm_portion *portion,
                                        struct lm_scores *scores,
                                        struct lm_error *error) LM_MUST_CHECK;
 

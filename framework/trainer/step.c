@@ -70,8 +70,7 @@ enum lamina_status lm_training_tell_nonfinite(struct lm_training *training,
                                               struct lm_program *program, double loss,
                                               struct lm_error *error)
 {
-  enum lamina_status status =
-      lm_program_find_nonfinite(program, training->progress.step, error);
+  enum lamina_status status = lm_program_find_nonfinite(program, training->progress.step, error);
   if (status == LAMINA_OK) {
     status = lm_fail(error, LAMINA_E_NONFINITE, "the sum of the losses is not finite");
   }

@@ -49,8 +49,8 @@ static void tell_step(struct lm_training *training)
 
 /* ---- the end of an epoch ---- */
 
-static enum lamina_status report_epoch(struct lm_training *training,
-                                       struct lm_epoch_report *report, struct lm_error *error)
+static enum lamina_status report_epoch(struct lm_training *training, struct lm_epoch_report *report,
+                                       struct lm_error *error)
 {
   struct lm_progress *progress = &training->progress;
   double samples = progress->samples == 0 ? 1.0 : (double)progress->samples;
@@ -66,8 +66,7 @@ static enum lamina_status report_epoch(struct lm_training *training,
   if (training->session->test.dataset != NULL) {
     report->has_eval = true;
     lm_profile_mark(training->profile, LM_PROFILE_REST);
-    LM_TRY(lm_session_evaluate(training->session, &training->session->test, &report->eval,
-                               error));
+    LM_TRY(lm_session_evaluate(training->session, &training->session->test, &report->eval, error));
     lm_profile_mark(training->profile, LM_PROFILE_EVALUATION);
   }
   lm_session_clear_metrics(training->session);
@@ -75,15 +74,14 @@ static enum lamina_status report_epoch(struct lm_training *training,
 }
 
 static enum lamina_status log_epoch(struct lm_training *training,
-                                    const struct lm_epoch_report *report,
-                                    struct lm_error *error)
+                                    const struct lm_epoch_report *report, struct lm_error *error)
 {
   struct lm_text line = {0};
   lm_epoch_report_json(report, &line);
   lm_text_add(&line, "\n");
-  enum lamina_status status =
-      lm_text_ok(&line) ? lm_run_folder_append(&training->run, lm_text_get(&line), error)
-                        : lm_fail_memory(error, 0);
+  enum lamina_status status = lm_text_ok(&line)
+                                  ? lm_run_folder_append(&training->run, lm_text_get(&line), error)
+                                  : lm_fail_memory(error, 0);
   lm_text_release(&line);
   const struct lm_train_observer *observer = &training->options->observer;
   if (status == LAMINA_OK && observer->epoch != NULL) {
@@ -116,8 +114,7 @@ static void find_monitor(const struct lm_experiment *experiment, int32_t *index,
 }
 
 static enum lamina_status judge_epoch(struct lm_training *training,
-                                      const struct lm_epoch_report *report,
-                                      struct lm_error *error)
+                                      const struct lm_epoch_report *report, struct lm_error *error)
 {
   const struct lm_early_stopping_settings *settings = &training->experiment->early_stopping;
   struct lm_progress *progress = &training->progress;
@@ -128,8 +125,7 @@ static enum lamina_status judge_epoch(struct lm_training *training,
   }
   find_monitor(training->experiment, &index, &sign);
   double value = index < 0 ? report->eval.loss : report->eval.metrics[index];
-  bool better = progress->best_epoch == 0 ||
-                sign * (value - progress->best) > settings->min_delta;
+  bool better = progress->best_epoch == 0 || sign * (value - progress->best) > settings->min_delta;
   if (isfinite(value) && better) {
     progress->best = value;
     progress->best_epoch = report->epoch;
@@ -141,9 +137,8 @@ static enum lamina_status judge_epoch(struct lm_training *training,
   return LAMINA_OK;
 }
 
-static enum lamina_status end_epoch(struct lm_training *training,
-                                    struct lm_train_result *result, double started,
-                                    struct lm_error *error)
+static enum lamina_status end_epoch(struct lm_training *training, struct lm_train_result *result,
+                                    double started, struct lm_error *error)
 {
   struct lm_progress *progress = &training->progress;
   LM_TRY(report_epoch(training, &result->last, error));
@@ -170,8 +165,7 @@ static enum lamina_status end_epoch(struct lm_training *training,
 
 /* ---- the loop ---- */
 
-static enum lamina_status stop(struct lm_training *training, double started,
-                               struct lm_error *error)
+static enum lamina_status stop(struct lm_training *training, double started, struct lm_error *error)
 {
   training->progress.seconds += lm_clock_seconds() - started;
   LM_TRY(lm_training_save(training, error));
@@ -180,8 +174,8 @@ static enum lamina_status stop(struct lm_training *training, double started,
                  (unsigned long long)training->progress.step, training->run.path);
 }
 
-static enum lamina_status run_epoch(struct lm_training *training,
-                                    struct lm_train_result *result, struct lm_error *error)
+static enum lamina_status run_epoch(struct lm_training *training, struct lm_train_result *result,
+                                    struct lm_error *error)
 {
   struct lm_progress *progress = &training->progress;
   int64_t every = training->experiment->checkpoint.every_steps;
@@ -232,8 +226,7 @@ static enum lamina_status count_steps(struct lm_training *training, struct lm_er
     return lm_fail_at(error, LAMINA_E_INVALID, &experiment->train_data->instance->where,
                       "%s has %lld records to train with, fewer than a batch of %lld, and "
                       "train.drop_last leaves out the rest",
-                      experiment->train_data->instance->label, (long long)count,
-                      (long long)batch);
+                      experiment->train_data->instance->label, (long long)count, (long long)batch);
   }
   training->batch = batch;
   training->batches_per_epoch =
@@ -256,8 +249,8 @@ static void describe_nodes(const struct lm_graph *graph, bool metrics, struct lm
     const struct lm_node *node = graph->nodes[i];
     const struct lamina_plugin *info = &node->instance->plugin->info;
     if ((node->kind == LM_NODE_METRIC) == metrics) {
-      lm_text_addf(out, "%s\n    \"%s\": \"%s_%s %s\"", comma, node->name,
-                   lm_kind_name(info->kind), info->name, info->version);
+      lm_text_addf(out, "%s\n    \"%s\": \"%s_%s %s\"", comma, node->name, lm_kind_name(info->kind),
+                   info->name, info->version);
       comma = ",";
     }
   }
@@ -267,8 +260,7 @@ static void describe_run(const struct lm_training *training, struct lm_text *out
 {
   const struct lm_experiment *experiment = training->experiment;
   lm_text_addf(out, "{\n  \"lamina\": \"%s\",\n  \"abi\": \"%d.%d\",\n  \"seed\": %lld,\n",
-               LM_VERSION, LAMINA_ABI_MAJOR, LAMINA_ABI_MINOR,
-               (long long)experiment->train.seed);
+               LM_VERSION, LAMINA_ABI_MAJOR, LAMINA_ABI_MINOR, (long long)experiment->train.seed);
   lm_text_addf(out, "  \"threads\": %u,\n  \"streams\": [\"shuffle\"",
                lm_pool_threads(experiment->host.pool));
   if (experiment->holdout > 0.0) {
@@ -352,8 +344,8 @@ static enum lamina_status write_profile(struct lm_training *training, struct lm_
 }
 
 enum lamina_status lm_train(struct lm_experiment *experiment,
-                            const struct lm_train_options *options,
-                            struct lm_train_result *result, struct lm_error *error)
+                            const struct lm_train_options *options, struct lm_train_result *result,
+                            struct lm_error *error)
 {
   struct lm_training training = {.experiment = experiment,
                                  .options = options,

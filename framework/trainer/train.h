@@ -15,9 +15,9 @@
 /** Where a training is, for progress displays. */
 struct lm_train_status {
   uint64_t step, total_steps;
-  int64_t epoch, epochs;  /* epoch from 1 */
-  double loss;            /* mean of the epoch so far */
-  double samples_per_s;   /* of the training steps of this session; 0: not known yet */
+  int64_t epoch, epochs; /* epoch from 1 */
+  double loss;           /* mean of the epoch so far */
+  double samples_per_s;  /* of the training steps of this session; 0: not known yet */
 };
 
 /** What an epoch came to. */
@@ -62,8 +62,7 @@ struct lm_train_result {
  *         LAMINA_E_NONFINITE naming the node; and what its parts return
  */
 enum lamina_status lm_train(struct lm_experiment *experiment,
-                            const struct lm_train_options *options,
-                            struct lm_train_result *result,
+                            const struct lm_train_options *options, struct lm_train_result *result,
                             struct lm_error *error) LM_MUST_CHECK;
 
 /** One line of metrics.jsonl, without the newline. */

@@ -9,8 +9,8 @@
 
 /** Durations of steps, to tell the rate without the warm-up. */
 struct lm_rate_meter {
-  double seconds, samples;          /* behind the warm-up */
-  double all_seconds, all_samples;  /* of all steps, for runs that are shorter */
+  double seconds, samples;         /* behind the warm-up */
+  double all_seconds, all_samples; /* of all steps, for runs that are shorter */
 };
 
 /** One training. */
@@ -29,7 +29,7 @@ struct lm_training {
    * reading the clock does. */
   double stretch_began;
   int64_t stretch_samples;
-  uint64_t steps; /* in this process */
+  uint64_t steps;             /* in this process */
   struct lm_profile *profile; /* borrowed; NULL: none */
 };
 

@@ -25,250 +25,250 @@
 #include <lamina/transform.h>
 
 /* S(struct, its size in 1.0), F(struct, field, its offset). */
-#define LAYOUT_1_0(S, F) \
-  S(lamina_type, 24)                                                           \
-  F(lamina_type, dims, 0)                                                      \
-  F(lamina_type, rank, 8)                                                      \
-  F(lamina_type, layout, 12)                                                   \
-  F(lamina_type, dt_code, 16)                                                  \
-  F(lamina_type, dt_bits, 17)                                                  \
-  F(lamina_type, dt_lanes, 18)                                                 \
-  F(lamina_type, device, 20)                                                   \
-  S(lamina_view, 40)                                                           \
-  F(lamina_view, data, 0)                                                      \
-  F(lamina_view, strides, 8)                                                   \
-  F(lamina_view, type, 16)                                                     \
-  S(lamina_call, 8)                                                            \
-  F(lamina_call, host, 0)                                                      \
-  S(lamina_host, 96)                                                           \
-  F(lamina_host, size, 0)                                                      \
-  F(lamina_host, abi_minor, 4)                                                 \
-  F(lamina_host, fail, 8)                                                      \
-  F(lamina_host, log, 16)                                                      \
-  F(lamina_host, mode, 24)                                                     \
-  F(lamina_host, get, 32)                                                      \
-  F(lamina_host, grad, 40)                                                     \
-  F(lamina_host, scratch, 48)                                                  \
-  F(lamina_host, parallel_for, 56)                                             \
-  F(lamina_host, random_u32, 64)                                               \
-  F(lamina_host, service, 72)                                                  \
-  F(lamina_host, memory, 80)                                                   \
-  F(lamina_host, count, 88)                                                    \
-  S(lamina_file, 16)                                                           \
-  F(lamina_file, bytes, 0)                                                     \
-  F(lamina_file, size, 8)                                                      \
-  S(lamina_files, 32)                                                          \
-  F(lamina_files, size, 0)                                                     \
-  F(lamina_files, reserved, 4)                                                 \
-  F(lamina_files, self, 8)                                                     \
-  F(lamina_files, load, 16)                                                    \
-  F(lamina_files, peek, 24)                                                    \
-  S(lamina_gemm_task, 120)                                                     \
-  F(lamina_gemm_task, size, 0)                                                 \
-  F(lamina_gemm_task, flags, 4)                                                \
-  F(lamina_gemm_task, m, 8)                                                    \
-  F(lamina_gemm_task, n, 16)                                                   \
-  F(lamina_gemm_task, k, 24)                                                   \
-  F(lamina_gemm_task, a, 32)                                                   \
-  F(lamina_gemm_task, a_row, 40)                                               \
-  F(lamina_gemm_task, a_column, 48)                                            \
-  F(lamina_gemm_task, b, 56)                                                   \
-  F(lamina_gemm_task, b_row, 64)                                               \
-  F(lamina_gemm_task, b_column, 72)                                            \
-  F(lamina_gemm_task, c, 80)                                                   \
-  F(lamina_gemm_task, c_row, 88)                                               \
-  F(lamina_gemm_task, bias, 96)                                                \
-  F(lamina_gemm_task, shared_offset, 104)                                      \
-  F(lamina_gemm_task, lane_offset, 112)                                        \
-  S(lamina_gemm_scratch, 16)                                                   \
-  F(lamina_gemm_scratch, shared, 0)                                            \
-  F(lamina_gemm_scratch, per_lane, 8)                                          \
-  S(lamina_gemm, 40)                                                           \
-  F(lamina_gemm, size, 0)                                                      \
-  F(lamina_gemm, reserved, 4)                                                  \
-  F(lamina_gemm, self, 8)                                                      \
-  F(lamina_gemm, scratch, 16)                                                  \
-  F(lamina_gemm, run, 24)                                                      \
-  F(lamina_gemm, isa, 32)                                                      \
-  S(lamina_setting, 72)                                                        \
-  F(lamina_setting, name, 0)                                                   \
-  F(lamina_setting, type, 8)                                                   \
-  F(lamina_setting, deflt, 16)                                                 \
-  F(lamina_setting, range, 24)                                                 \
-  F(lamina_setting, unit, 32)                                                  \
-  F(lamina_setting, doc, 40)                                                   \
-  F(lamina_setting, replaced_by, 48)                                           \
-  F(lamina_setting, flags, 56)                                                 \
-  F(lamina_setting, since_minor, 60)                                           \
-  F(lamina_setting, offset, 64)                                                \
-  F(lamina_setting, reserved, 68)                                              \
-  S(lamina_i64s, 16)                                                           \
-  F(lamina_i64s, items, 0)                                                     \
-  F(lamina_i64s, count, 8)                                                     \
-  S(lamina_f64s, 16)                                                           \
-  F(lamina_f64s, items, 0)                                                     \
-  F(lamina_f64s, count, 8)                                                     \
-  S(lamina_plugin, 96)                                                         \
-  F(lamina_plugin, magic, 0)                                                   \
-  F(lamina_plugin, size, 4)                                                    \
-  F(lamina_plugin, major, 8)                                                   \
-  F(lamina_plugin, built_minor, 10)                                            \
-  F(lamina_plugin, needs_minor, 12)                                            \
-  F(lamina_plugin, kind, 14)                                                   \
-  F(lamina_plugin, name, 16)                                                   \
-  F(lamina_plugin, version, 24)                                                \
-  F(lamina_plugin, marker, 32)                                                 \
-  F(lamina_plugin, summary, 40)                                                \
-  F(lamina_plugin, license, 48)                                                \
-  F(lamina_plugin, origin, 56)                                                 \
-  F(lamina_plugin, settings, 64)                                               \
-  F(lamina_plugin, n_settings, 72)                                             \
-  F(lamina_plugin, setting_stride, 76)                                         \
-  F(lamina_plugin, instance_bytes, 80)                                         \
-  F(lamina_plugin, vtable, 88)                                                 \
-  S(lamina_nothing, 8)                                                         \
-  F(lamina_nothing, unused, 0)                                                 \
-  S(lamina_plan, 16)                                                           \
-  F(lamina_plan, planner, 0)                                                   \
-  F(lamina_plan, call, 8)                                                      \
-  S(lamina_weight, 56)                                                         \
-  F(lamina_weight, size, 0)                                                    \
-  F(lamina_weight, flags, 4)                                                   \
-  F(lamina_weight, name, 8)                                                    \
-  F(lamina_weight, init, 16)                                                   \
-  F(lamina_weight, type, 24)                                                   \
-  F(lamina_weight, fan_in, 32)                                                 \
-  F(lamina_weight, fan_out, 40)                                                \
-  F(lamina_weight, lr_mult, 48)                                                \
-  S(lamina_state, 32)                                                          \
-  F(lamina_state, size, 0)                                                     \
-  F(lamina_state, flags, 4)                                                    \
-  F(lamina_state, name, 8)                                                     \
-  F(lamina_state, type, 16)                                                    \
-  F(lamina_state, init, 24)                                                    \
-  S(lamina_field, 32)                                                          \
-  F(lamina_field, size, 0)                                                     \
-  F(lamina_field, flags, 4)                                                    \
-  F(lamina_field, name, 8)                                                     \
-  F(lamina_field, type, 16)                                                    \
-  F(lamina_field, classes, 24)                                                 \
-  S(lamina_planner, 120)                                                       \
-  F(lamina_planner, size, 0)                                                   \
-  F(lamina_planner, abi_minor, 4)                                              \
-  F(lamina_planner, n_in, 8)                                                   \
-  F(lamina_planner, in, 16)                                                    \
-  F(lamina_planner, out, 24)                                                   \
-  F(lamina_planner, weight, 32)                                                \
-  F(lamina_planner, state, 40)                                                 \
-  F(lamina_planner, save, 48)                                                  \
-  F(lamina_planner, scratch, 56)                                               \
-  F(lamina_planner, bwd_reads, 64)                                             \
-  F(lamina_planner, may_share, 72)                                             \
-  F(lamina_planner, random, 80)                                                \
-  F(lamina_planner, note, 88)                                                  \
-  F(lamina_planner, classes, 96)                                               \
-  F(lamina_planner, field, 104)                                                \
-  F(lamina_planner, accumulators, 112)                                         \
-  S(lamina_layer, 48)                                                          \
-  F(lamina_layer, size, 0)                                                     \
-  F(lamina_layer, caps, 4)                                                     \
-  F(lamina_layer, setup, 8)                                                    \
-  F(lamina_layer, infer, 16)                                                   \
-  F(lamina_layer, forward, 24)                                                 \
-  F(lamina_layer, backward, 32)                                                \
-  F(lamina_layer, extension, 40)                                               \
-  S(lamina_update, 72)                                                         \
-  F(lamina_update, size, 0)                                                    \
-  F(lamina_update, n_state, 4)                                                 \
-  F(lamina_update, weight, 8)                                                  \
-  F(lamina_update, grad, 16)                                                   \
-  F(lamina_update, state, 24)                                                  \
-  F(lamina_update, n, 32)                                                      \
-  F(lamina_update, rate, 40)                                                   \
-  F(lamina_update, keep, 48)                                                   \
-  F(lamina_update, grad_scale, 56)                                             \
-  F(lamina_update, step, 64)                                                   \
-  S(lamina_optimizer, 56)                                                      \
-  F(lamina_optimizer, size, 0)                                                 \
-  F(lamina_optimizer, caps, 4)                                                 \
-  F(lamina_optimizer, setup, 8)                                                \
-  F(lamina_optimizer, infer, 16)                                               \
-  F(lamina_optimizer, rate, 24)                                                \
-  F(lamina_optimizer, keep, 32)                                                \
-  F(lamina_optimizer, step, 40)                                                \
-  F(lamina_optimizer, extension, 48)                                           \
-  S(lamina_penalty, 40)                                                        \
-  F(lamina_penalty, size, 0)                                                   \
-  F(lamina_penalty, reserved, 4)                                               \
-  F(lamina_penalty, weight, 8)                                                 \
-  F(lamina_penalty, grad, 16)                                                  \
-  F(lamina_penalty, n, 24)                                                     \
-  F(lamina_penalty, value, 32)                                                 \
-  S(lamina_regularizer, 32)                                                    \
-  F(lamina_regularizer, size, 0)                                               \
-  F(lamina_regularizer, caps, 4)                                               \
-  F(lamina_regularizer, setup, 8)                                              \
-  F(lamina_regularizer, apply, 16)                                             \
-  F(lamina_regularizer, extension, 24)                                         \
-  S(lamina_init, 48)                                                           \
-  F(lamina_init, size, 0)                                                      \
-  F(lamina_init, reserved, 4)                                                  \
-  F(lamina_init, type, 8)                                                      \
-  F(lamina_init, fan_in, 16)                                                   \
-  F(lamina_init, fan_out, 24)                                                  \
-  F(lamina_init, weight, 32)                                                   \
-  F(lamina_init, n, 40)                                                        \
-  S(lamina_initializer, 32)                                                    \
-  F(lamina_initializer, size, 0)                                               \
-  F(lamina_initializer, caps, 4)                                               \
-  F(lamina_initializer, setup, 8)                                              \
-  F(lamina_initializer, fill, 16)                                              \
-  F(lamina_initializer, extension, 24)                                         \
-  S(lamina_progress, 32)                                                       \
-  F(lamina_progress, size, 0)                                                  \
-  F(lamina_progress, reserved, 4)                                              \
-  F(lamina_progress, step, 8)                                                  \
-  F(lamina_progress, total_steps, 16)                                          \
-  F(lamina_progress, steps_per_epoch, 24)                                      \
-  S(lamina_schedule, 32)                                                       \
-  F(lamina_schedule, size, 0)                                                  \
-  F(lamina_schedule, caps, 4)                                                  \
-  F(lamina_schedule, setup, 8)                                                 \
-  F(lamina_schedule, factor, 16)                                               \
-  F(lamina_schedule, extension, 24)                                            \
-  S(lamina_metric, 64)                                                         \
-  F(lamina_metric, size, 0)                                                    \
-  F(lamina_metric, caps, 4)                                                    \
-  F(lamina_metric, setup, 8)                                                   \
-  F(lamina_metric, infer, 16)                                                  \
-  F(lamina_metric, update, 24)                                                 \
-  F(lamina_metric, merge, 32)                                                  \
-  F(lamina_metric, value, 40)                                                  \
-  F(lamina_metric, direction, 48)                                              \
-  F(lamina_metric, extension, 56)                                              \
-  S(lamina_dataset, 56)                                                        \
-  F(lamina_dataset, size, 0)                                                   \
-  F(lamina_dataset, caps, 4)                                                   \
-  F(lamina_dataset, setup, 8)                                                  \
-  F(lamina_dataset, infer, 16)                                                 \
-  F(lamina_dataset, open, 24)                                                  \
-  F(lamina_dataset, count, 32)                                                 \
-  F(lamina_dataset, read, 40)                                                  \
-  F(lamina_dataset, extension, 48)                                             \
-  S(lamina_transform, 56)                                                      \
-  F(lamina_transform, size, 0)                                                 \
-  F(lamina_transform, caps, 4)                                                 \
-  F(lamina_transform, setup, 8)                                                \
-  F(lamina_transform, infer, 16)                                               \
-  F(lamina_transform, fit, 24)                                                 \
-  F(lamina_transform, fit_end, 32)                                             \
-  F(lamina_transform, apply, 40)                                               \
-  F(lamina_transform, extension, 48)                                           \
-  S(lamina_service, 32)                                                        \
-  F(lamina_service, size, 0)                                                   \
-  F(lamina_service, caps, 4)                                                   \
-  F(lamina_service, setup, 8)                                                  \
-  F(lamina_service, interface, 16)                                             \
+#define LAYOUT_1_0(S, F)                  \
+  S(lamina_type, 24)                      \
+  F(lamina_type, dims, 0)                 \
+  F(lamina_type, rank, 8)                 \
+  F(lamina_type, layout, 12)              \
+  F(lamina_type, dt_code, 16)             \
+  F(lamina_type, dt_bits, 17)             \
+  F(lamina_type, dt_lanes, 18)            \
+  F(lamina_type, device, 20)              \
+  S(lamina_view, 40)                      \
+  F(lamina_view, data, 0)                 \
+  F(lamina_view, strides, 8)              \
+  F(lamina_view, type, 16)                \
+  S(lamina_call, 8)                       \
+  F(lamina_call, host, 0)                 \
+  S(lamina_host, 96)                      \
+  F(lamina_host, size, 0)                 \
+  F(lamina_host, abi_minor, 4)            \
+  F(lamina_host, fail, 8)                 \
+  F(lamina_host, log, 16)                 \
+  F(lamina_host, mode, 24)                \
+  F(lamina_host, get, 32)                 \
+  F(lamina_host, grad, 40)                \
+  F(lamina_host, scratch, 48)             \
+  F(lamina_host, parallel_for, 56)        \
+  F(lamina_host, random_u32, 64)          \
+  F(lamina_host, service, 72)             \
+  F(lamina_host, memory, 80)              \
+  F(lamina_host, count, 88)               \
+  S(lamina_file, 16)                      \
+  F(lamina_file, bytes, 0)                \
+  F(lamina_file, size, 8)                 \
+  S(lamina_files, 32)                     \
+  F(lamina_files, size, 0)                \
+  F(lamina_files, reserved, 4)            \
+  F(lamina_files, self, 8)                \
+  F(lamina_files, load, 16)               \
+  F(lamina_files, peek, 24)               \
+  S(lamina_gemm_task, 120)                \
+  F(lamina_gemm_task, size, 0)            \
+  F(lamina_gemm_task, flags, 4)           \
+  F(lamina_gemm_task, m, 8)               \
+  F(lamina_gemm_task, n, 16)              \
+  F(lamina_gemm_task, k, 24)              \
+  F(lamina_gemm_task, a, 32)              \
+  F(lamina_gemm_task, a_row, 40)          \
+  F(lamina_gemm_task, a_column, 48)       \
+  F(lamina_gemm_task, b, 56)              \
+  F(lamina_gemm_task, b_row, 64)          \
+  F(lamina_gemm_task, b_column, 72)       \
+  F(lamina_gemm_task, c, 80)              \
+  F(lamina_gemm_task, c_row, 88)          \
+  F(lamina_gemm_task, bias, 96)           \
+  F(lamina_gemm_task, shared_offset, 104) \
+  F(lamina_gemm_task, lane_offset, 112)   \
+  S(lamina_gemm_scratch, 16)              \
+  F(lamina_gemm_scratch, shared, 0)       \
+  F(lamina_gemm_scratch, per_lane, 8)     \
+  S(lamina_gemm, 40)                      \
+  F(lamina_gemm, size, 0)                 \
+  F(lamina_gemm, reserved, 4)             \
+  F(lamina_gemm, self, 8)                 \
+  F(lamina_gemm, scratch, 16)             \
+  F(lamina_gemm, run, 24)                 \
+  F(lamina_gemm, isa, 32)                 \
+  S(lamina_setting, 72)                   \
+  F(lamina_setting, name, 0)              \
+  F(lamina_setting, type, 8)              \
+  F(lamina_setting, deflt, 16)            \
+  F(lamina_setting, range, 24)            \
+  F(lamina_setting, unit, 32)             \
+  F(lamina_setting, doc, 40)              \
+  F(lamina_setting, replaced_by, 48)      \
+  F(lamina_setting, flags, 56)            \
+  F(lamina_setting, since_minor, 60)      \
+  F(lamina_setting, offset, 64)           \
+  F(lamina_setting, reserved, 68)         \
+  S(lamina_i64s, 16)                      \
+  F(lamina_i64s, items, 0)                \
+  F(lamina_i64s, count, 8)                \
+  S(lamina_f64s, 16)                      \
+  F(lamina_f64s, items, 0)                \
+  F(lamina_f64s, count, 8)                \
+  S(lamina_plugin, 96)                    \
+  F(lamina_plugin, magic, 0)              \
+  F(lamina_plugin, size, 4)               \
+  F(lamina_plugin, major, 8)              \
+  F(lamina_plugin, built_minor, 10)       \
+  F(lamina_plugin, needs_minor, 12)       \
+  F(lamina_plugin, kind, 14)              \
+  F(lamina_plugin, name, 16)              \
+  F(lamina_plugin, version, 24)           \
+  F(lamina_plugin, marker, 32)            \
+  F(lamina_plugin, summary, 40)           \
+  F(lamina_plugin, license, 48)           \
+  F(lamina_plugin, origin, 56)            \
+  F(lamina_plugin, settings, 64)          \
+  F(lamina_plugin, n_settings, 72)        \
+  F(lamina_plugin, setting_stride, 76)    \
+  F(lamina_plugin, instance_bytes, 80)    \
+  F(lamina_plugin, vtable, 88)            \
+  S(lamina_nothing, 8)                    \
+  F(lamina_nothing, unused, 0)            \
+  S(lamina_plan, 16)                      \
+  F(lamina_plan, planner, 0)              \
+  F(lamina_plan, call, 8)                 \
+  S(lamina_weight, 56)                    \
+  F(lamina_weight, size, 0)               \
+  F(lamina_weight, flags, 4)              \
+  F(lamina_weight, name, 8)               \
+  F(lamina_weight, init, 16)              \
+  F(lamina_weight, type, 24)              \
+  F(lamina_weight, fan_in, 32)            \
+  F(lamina_weight, fan_out, 40)           \
+  F(lamina_weight, lr_mult, 48)           \
+  S(lamina_state, 32)                     \
+  F(lamina_state, size, 0)                \
+  F(lamina_state, flags, 4)               \
+  F(lamina_state, name, 8)                \
+  F(lamina_state, type, 16)               \
+  F(lamina_state, init, 24)               \
+  S(lamina_field, 32)                     \
+  F(lamina_field, size, 0)                \
+  F(lamina_field, flags, 4)               \
+  F(lamina_field, name, 8)                \
+  F(lamina_field, type, 16)               \
+  F(lamina_field, classes, 24)            \
+  S(lamina_planner, 120)                  \
+  F(lamina_planner, size, 0)              \
+  F(lamina_planner, abi_minor, 4)         \
+  F(lamina_planner, n_in, 8)              \
+  F(lamina_planner, in, 16)               \
+  F(lamina_planner, out, 24)              \
+  F(lamina_planner, weight, 32)           \
+  F(lamina_planner, state, 40)            \
+  F(lamina_planner, save, 48)             \
+  F(lamina_planner, scratch, 56)          \
+  F(lamina_planner, bwd_reads, 64)        \
+  F(lamina_planner, may_share, 72)        \
+  F(lamina_planner, random, 80)           \
+  F(lamina_planner, note, 88)             \
+  F(lamina_planner, classes, 96)          \
+  F(lamina_planner, field, 104)           \
+  F(lamina_planner, accumulators, 112)    \
+  S(lamina_layer, 48)                     \
+  F(lamina_layer, size, 0)                \
+  F(lamina_layer, caps, 4)                \
+  F(lamina_layer, setup, 8)               \
+  F(lamina_layer, infer, 16)              \
+  F(lamina_layer, forward, 24)            \
+  F(lamina_layer, backward, 32)           \
+  F(lamina_layer, extension, 40)          \
+  S(lamina_update, 72)                    \
+  F(lamina_update, size, 0)               \
+  F(lamina_update, n_state, 4)            \
+  F(lamina_update, weight, 8)             \
+  F(lamina_update, grad, 16)              \
+  F(lamina_update, state, 24)             \
+  F(lamina_update, n, 32)                 \
+  F(lamina_update, rate, 40)              \
+  F(lamina_update, keep, 48)              \
+  F(lamina_update, grad_scale, 56)        \
+  F(lamina_update, step, 64)              \
+  S(lamina_optimizer, 56)                 \
+  F(lamina_optimizer, size, 0)            \
+  F(lamina_optimizer, caps, 4)            \
+  F(lamina_optimizer, setup, 8)           \
+  F(lamina_optimizer, infer, 16)          \
+  F(lamina_optimizer, rate, 24)           \
+  F(lamina_optimizer, keep, 32)           \
+  F(lamina_optimizer, step, 40)           \
+  F(lamina_optimizer, extension, 48)      \
+  S(lamina_penalty, 40)                   \
+  F(lamina_penalty, size, 0)              \
+  F(lamina_penalty, reserved, 4)          \
+  F(lamina_penalty, weight, 8)            \
+  F(lamina_penalty, grad, 16)             \
+  F(lamina_penalty, n, 24)                \
+  F(lamina_penalty, value, 32)            \
+  S(lamina_regularizer, 32)               \
+  F(lamina_regularizer, size, 0)          \
+  F(lamina_regularizer, caps, 4)          \
+  F(lamina_regularizer, setup, 8)         \
+  F(lamina_regularizer, apply, 16)        \
+  F(lamina_regularizer, extension, 24)    \
+  S(lamina_init, 48)                      \
+  F(lamina_init, size, 0)                 \
+  F(lamina_init, reserved, 4)             \
+  F(lamina_init, type, 8)                 \
+  F(lamina_init, fan_in, 16)              \
+  F(lamina_init, fan_out, 24)             \
+  F(lamina_init, weight, 32)              \
+  F(lamina_init, n, 40)                   \
+  S(lamina_initializer, 32)               \
+  F(lamina_initializer, size, 0)          \
+  F(lamina_initializer, caps, 4)          \
+  F(lamina_initializer, setup, 8)         \
+  F(lamina_initializer, fill, 16)         \
+  F(lamina_initializer, extension, 24)    \
+  S(lamina_progress, 32)                  \
+  F(lamina_progress, size, 0)             \
+  F(lamina_progress, reserved, 4)         \
+  F(lamina_progress, step, 8)             \
+  F(lamina_progress, total_steps, 16)     \
+  F(lamina_progress, steps_per_epoch, 24) \
+  S(lamina_schedule, 32)                  \
+  F(lamina_schedule, size, 0)             \
+  F(lamina_schedule, caps, 4)             \
+  F(lamina_schedule, setup, 8)            \
+  F(lamina_schedule, factor, 16)          \
+  F(lamina_schedule, extension, 24)       \
+  S(lamina_metric, 64)                    \
+  F(lamina_metric, size, 0)               \
+  F(lamina_metric, caps, 4)               \
+  F(lamina_metric, setup, 8)              \
+  F(lamina_metric, infer, 16)             \
+  F(lamina_metric, update, 24)            \
+  F(lamina_metric, merge, 32)             \
+  F(lamina_metric, value, 40)             \
+  F(lamina_metric, direction, 48)         \
+  F(lamina_metric, extension, 56)         \
+  S(lamina_dataset, 56)                   \
+  F(lamina_dataset, size, 0)              \
+  F(lamina_dataset, caps, 4)              \
+  F(lamina_dataset, setup, 8)             \
+  F(lamina_dataset, infer, 16)            \
+  F(lamina_dataset, open, 24)             \
+  F(lamina_dataset, count, 32)            \
+  F(lamina_dataset, read, 40)             \
+  F(lamina_dataset, extension, 48)        \
+  S(lamina_transform, 56)                 \
+  F(lamina_transform, size, 0)            \
+  F(lamina_transform, caps, 4)            \
+  F(lamina_transform, setup, 8)           \
+  F(lamina_transform, infer, 16)          \
+  F(lamina_transform, fit, 24)            \
+  F(lamina_transform, fit_end, 32)        \
+  F(lamina_transform, apply, 40)          \
+  F(lamina_transform, extension, 48)      \
+  S(lamina_service, 32)                   \
+  F(lamina_service, size, 0)              \
+  F(lamina_service, caps, 4)              \
+  F(lamina_service, setup, 8)             \
+  F(lamina_service, interface, 16)        \
   F(lamina_service, extension, 24)
 
 #if __SIZEOF_POINTER__ == 8
@@ -280,8 +280,11 @@ LAYOUT_1_0(CHECK_SIZE, CHECK_OFFSET)
 #endif
 
 /* Frozen structs never grow; arrays of them cross the boundary. */
-#define FROZEN(X) \
-  X(lamina_type, 24) X(lamina_view, 40) X(lamina_call, 8) X(lamina_plan, 16) \
+#define FROZEN(X)    \
+  X(lamina_type, 24) \
+  X(lamina_view, 40) \
+  X(lamina_call, 8)  \
+  X(lamina_plan, 16) \
   X(lamina_i64s, 16) X(lamina_f64s, 16) X(lamina_file, 16) X(lamina_gemm_scratch, 16)
 
 struct line {

@@ -28,8 +28,7 @@ static const struct newer_setting rows[] = {
     {LAMINA_I64(struct newer, second, "2", NULL, "the second number"), "later"}};
 
 static const struct newer_layer table = {
-    {.size = sizeof(struct newer_layer), .infer = fixture_infer, .forward = fixture_forward},
-    NULL};
+    {.size = sizeof(struct newer_layer), .infer = fixture_infer, .forward = fixture_forward}, NULL};
 
 static const char marker[] =
     "\177LAMINA\0abi=1.0\0built=1.9\0kind=layer\0name=newer_structs\0version=1.0.0\0later=x"

@@ -86,5 +86,5 @@ static const char marker[] = "\177LAMINA\0abi=" MARKER_ABI "\0built=1.0\0kind=" 
 
 extern const struct lamina_plugin SYMBOL;
 LAMINA_EXPORT const struct lamina_plugin SYMBOL = {
-    MAGIC,   SIZE, MAJOR, 0,    NEEDS_MINOR, KIND,           NAME,   "1.0.0", marker, SUMMARY,
-    "MIT",   "",   ROWS,  N_ROWS, STRIDE,    INSTANCE_BYTES, VTABLE};
+    MAGIC,   SIZE,  MAJOR, 0,    NEEDS_MINOR, KIND,   NAME,           "1.0.0", marker,
+    SUMMARY, "MIT", "",    ROWS, N_ROWS,      STRIDE, INSTANCE_BYTES, VTABLE};

@@ -33,8 +33,7 @@ struct lamina_field {
 
 /** Declares field index of the records. classes 0: not class labels, or not known. */
 static inline int32_t lamina_field(struct lamina_plan *plan, uint32_t index, const char *name,
-                                   const struct lamina_type *type, int64_t classes,
-                                   uint32_t flags)
+                                   const struct lamina_type *type, int64_t classes, uint32_t flags)
 {
   struct lamina_field field;
   field.size = (uint32_t)sizeof field;
@@ -72,9 +71,9 @@ struct lamina_dataset {
 
 /** Defines a dataset plugin; arguments as of LAMINA_LAYER. */
 #define LAMINA_DATASET(...) LAMINA_DATASET_(__VA_ARGS__)
-#define LAMINA_DATASET_(name, version, summary, T, rows, n, ...)                  \
-  static const struct lamina_dataset lamina_table_ = {                           \
-      .size = (uint32_t)sizeof(struct lamina_dataset), __VA_ARGS__};             \
+#define LAMINA_DATASET_(name, version, summary, T, rows, n, ...)     \
+  static const struct lamina_dataset lamina_table_ = {               \
+      .size = (uint32_t)sizeof(struct lamina_dataset), __VA_ARGS__}; \
   LAMINA_PLUGIN(DATASET, dataset, name, version, summary, T, rows, n, &lamina_table_)
 
 #ifdef __cplusplus

@@ -83,9 +83,9 @@ static inline int32_t lamina_expect_no_gradient(struct lamina_call *call, uint32
 {
   uint32_t request = LAMINA_SKIP;
   (void)lamina_grad(call, LAMINA_IN, index, &request);
-  return request == LAMINA_SKIP ? LAMINA_OK
-                                : lamina_failf(call, LAMINA_E_UNSUPPORTED,
-                                               "there is no gradient of input %u", index);
+  return request == LAMINA_SKIP
+             ? LAMINA_OK
+             : lamina_failf(call, LAMINA_E_UNSUPPORTED, "there is no gradient of input %u", index);
 }
 
 #ifdef __cplusplus

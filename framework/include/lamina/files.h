@@ -28,8 +28,7 @@ struct lamina_files {
   void *self;
 
   /** Reads the whole file. LAMINA_E_MISSING, LAMINA_E_IO, LAMINA_E_INVALID (gzip), _NOMEM. */
-  int32_t (*load)(void *self, struct lamina_call *call, const char *path,
-                  struct lamina_file *file);
+  int32_t (*load)(void *self, struct lamina_call *call, const char *path, struct lamina_file *file);
 
   /** Reads up to limit bytes from the start (after unpacking) into buffer; *got of them. */
   int32_t (*peek)(void *self, struct lamina_call *call, const char *path, void *buffer,

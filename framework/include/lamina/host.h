@@ -35,12 +35,12 @@ struct lamina_call {
 
 /** What a tensor is to the plugin that is called. */
 enum {
-  LAMINA_IN = 0,      /* input tensor */
-  LAMINA_OUT = 1,     /* output tensor */
-  LAMINA_WEIGHT = 2,  /* trained by the optimizer */
-  LAMINA_STATE = 3,   /* persistent, not trained */
-  LAMINA_SAVE = 4,    /* from forward to the backward of the same step */
-  LAMINA_RECORDS = 5  /* transforms: int64 [N], the record number of each sample */
+  LAMINA_IN = 0,     /* input tensor */
+  LAMINA_OUT = 1,    /* output tensor */
+  LAMINA_WEIGHT = 2, /* trained by the optimizer */
+  LAMINA_STATE = 3,  /* persistent, not trained */
+  LAMINA_SAVE = 4,   /* from forward to the backward of the same step */
+  LAMINA_RECORDS = 5 /* transforms: int64 [N], the record number of each sample */
 };
 
 /** What the caller wants done with a gradient. */
@@ -74,8 +74,8 @@ struct lamina_host {
   const struct lamina_view *(*grad)(struct lamina_call *call, uint32_t what, uint32_t index,
                                     uint32_t *request);
   void *(*scratch)(struct lamina_call *call, uint32_t lane);
-  int32_t (*parallel_for)(struct lamina_call *call, int64_t n, int64_t grain,
-                          lamina_body_fn body, void *arg);
+  int32_t (*parallel_for)(struct lamina_call *call, int64_t n, int64_t grain, lamina_body_fn body,
+                          void *arg);
   int32_t (*random_u32)(struct lamina_call *call, uint32_t purpose, uint64_t first, uint64_t n,
                         uint32_t *out);
   const void *(*service)(struct lamina_call *call, const char *id);
@@ -101,8 +101,8 @@ static inline int32_t lamina_fail(struct lamina_call *call, int32_t status, cons
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif
-static inline int32_t lamina_failf(struct lamina_call *call, int32_t status,
-                                   const char *format, ...)
+static inline int32_t
+lamina_failf(struct lamina_call *call, int32_t status, const char *format, ...)
 {
   char text[512];
   va_list args;
@@ -199,8 +199,8 @@ static inline int32_t lamina_parallel_for(struct lamina_call *call, int64_t n, i
  * @param purpose  a number declared by lamina_random() in infer()
  * @return LAMINA_OK; LAMINA_E_PLUGIN if the purpose was not declared
  */
-static inline int32_t lamina_random_u32(struct lamina_call *call, uint32_t purpose,
-                                        uint64_t first, uint64_t n, uint32_t *out)
+static inline int32_t lamina_random_u32(struct lamina_call *call, uint32_t purpose, uint64_t first,
+                                        uint64_t n, uint32_t *out)
 {
   return call->host->random_u32(call, purpose, first, n, out);
 }

@@ -38,9 +38,9 @@ struct lamina_initializer {
 
 /** Defines an initializer plugin; arguments as of LAMINA_LAYER. */
 #define LAMINA_INITIALIZER(...) LAMINA_INITIALIZER_(__VA_ARGS__)
-#define LAMINA_INITIALIZER_(name, version, summary, T, rows, n, ...)              \
-  static const struct lamina_initializer lamina_table_ = {                       \
-      .size = (uint32_t)sizeof(struct lamina_initializer), __VA_ARGS__};         \
+#define LAMINA_INITIALIZER_(name, version, summary, T, rows, n, ...)     \
+  static const struct lamina_initializer lamina_table_ = {               \
+      .size = (uint32_t)sizeof(struct lamina_initializer), __VA_ARGS__}; \
   LAMINA_PLUGIN(INITIALIZER, initializer, name, version, summary, T, rows, n, &lamina_table_)
 
 #ifdef __cplusplus

@@ -41,9 +41,9 @@ struct lamina_layer {
  * LAMINA_NOTHING for both. The rest are the table's functions by name: .infer = infer, ...
  */
 #define LAMINA_LAYER(...) LAMINA_LAYER_(__VA_ARGS__)
-#define LAMINA_LAYER_(name, version, summary, T, rows, n, ...)                    \
-  static const struct lamina_layer lamina_table_ = {                             \
-      .size = (uint32_t)sizeof(struct lamina_layer), __VA_ARGS__};               \
+#define LAMINA_LAYER_(name, version, summary, T, rows, n, ...)                                     \
+  static const struct lamina_layer lamina_table_ = {.size = (uint32_t)sizeof(struct lamina_layer), \
+                                                    __VA_ARGS__};                                  \
   LAMINA_PLUGIN(LAYER, layer, name, version, summary, T, rows, n, &lamina_table_)
 
 #ifdef __cplusplus

@@ -93,9 +93,9 @@ static inline int32_t lamina_out_loss(struct lamina_plan *plan)
 
 /** Defines a loss plugin; arguments as of LAMINA_LAYER. */
 #define LAMINA_LOSS(...) LAMINA_LOSS_(__VA_ARGS__)
-#define LAMINA_LOSS_(name, version, summary, T, rows, n, ...)                     \
-  static const struct lamina_layer lamina_table_ = {                             \
-      .size = (uint32_t)sizeof(struct lamina_layer), __VA_ARGS__};               \
+#define LAMINA_LOSS_(name, version, summary, T, rows, n, ...)                                      \
+  static const struct lamina_layer lamina_table_ = {.size = (uint32_t)sizeof(struct lamina_layer), \
+                                                    __VA_ARGS__};                                  \
   LAMINA_PLUGIN(LOSS, loss, name, version, summary, T, rows, n, &lamina_table_)
 
 #ifdef __cplusplus

@@ -47,9 +47,9 @@ struct lamina_metric {
 
 /** Defines a metric plugin; arguments as of LAMINA_LAYER. */
 #define LAMINA_METRIC(...) LAMINA_METRIC_(__VA_ARGS__)
-#define LAMINA_METRIC_(name, version, summary, T, rows, n, ...)                   \
-  static const struct lamina_metric lamina_table_ = {                            \
-      .size = (uint32_t)sizeof(struct lamina_metric), __VA_ARGS__};              \
+#define LAMINA_METRIC_(name, version, summary, T, rows, n, ...)     \
+  static const struct lamina_metric lamina_table_ = {               \
+      .size = (uint32_t)sizeof(struct lamina_metric), __VA_ARGS__}; \
   LAMINA_PLUGIN(METRIC, metric, name, version, summary, T, rows, n, &lamina_table_)
 
 #ifdef __cplusplus

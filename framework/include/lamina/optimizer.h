@@ -60,9 +60,9 @@ enum { LAMINA_DECAY_DECOUPLED_LR = 0, LAMINA_DECAY_DECOUPLED = 1 };
   int32_t decay_mode;       \
   int32_t decay_reserved
 
-#define LAMINA_DECAY_SETTINGS(T, deflt)                                                      \
+#define LAMINA_DECAY_SETTINGS(T, deflt)                                                     \
   LAMINA_F64(T, weight_decay, deflt, "[0, 1)", "weight decay d, beside the gradient step"), \
-      LAMINA_CHOICE(T, decay_mode, "decoupled_lr", "decoupled_lr|decoupled",                 \
+      LAMINA_CHOICE(T, decay_mode, "decoupled_lr", "decoupled_lr|decoupled",                \
                     "decoupled_lr shrinks by 1 - rate * d a step, decoupled by 1 - d")
 
 /** The factor on a decaying weight in one step (Loshchilov and Hutter, ICLR 2019). */
@@ -80,14 +80,15 @@ static inline int32_t lamina_decay_check(struct lamina_call *call, double weight
   }
   return lamina_failf(call, LAMINA_E_INVALID,
                       "weight_decay %g at rate %g leaves nothing of a weight: their product has "
-                      "to be below 1", weight_decay, rate);
+                      "to be below 1",
+                      weight_decay, rate);
 }
 
 /** Defines an optimizer plugin; arguments as of LAMINA_LAYER. */
 #define LAMINA_OPTIMIZER(...) LAMINA_OPTIMIZER_(__VA_ARGS__)
-#define LAMINA_OPTIMIZER_(name, version, summary, T, rows, n, ...)                \
-  static const struct lamina_optimizer lamina_table_ = {                         \
-      .size = (uint32_t)sizeof(struct lamina_optimizer), __VA_ARGS__};           \
+#define LAMINA_OPTIMIZER_(name, version, summary, T, rows, n, ...)     \
+  static const struct lamina_optimizer lamina_table_ = {               \
+      .size = (uint32_t)sizeof(struct lamina_optimizer), __VA_ARGS__}; \
   LAMINA_PLUGIN(OPTIMIZER, optimizer, name, version, summary, T, rows, n, &lamina_table_)
 
 #ifdef __cplusplus

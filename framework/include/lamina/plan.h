@@ -145,8 +145,8 @@ static inline int32_t lamina_save(struct lamina_plan *plan, uint32_t slot,
 }
 
 /** Declares scratch memory of one pass, in bytes: shared by all lanes, and for each lane. */
-static inline int32_t lamina_plan_scratch(struct lamina_plan *plan, uint32_t pass,
-                                          uint64_t bytes, uint64_t bytes_per_lane)
+static inline int32_t lamina_plan_scratch(struct lamina_plan *plan, uint32_t pass, uint64_t bytes,
+                                          uint64_t bytes_per_lane)
 {
   return plan->planner->scratch(plan, pass, bytes, bytes_per_lane);
 }
@@ -181,8 +181,8 @@ static inline int32_t lamina_random(struct lamina_plan *plan, uint32_t purpose)
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif
-static inline int32_t lamina_notef(struct lamina_plan *plan, uint32_t topic,
-                                   const char *format, ...)
+static inline int32_t
+lamina_notef(struct lamina_plan *plan, uint32_t topic, const char *format, ...)
 {
   char text[256];
   va_list args;

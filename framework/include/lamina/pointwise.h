@@ -166,61 +166,65 @@ static inline int32_t lamina_pointwise_backward_(const struct lamina_pointwise *
  *                    LAMINA_IN, x; LAMINA_READS_NOTHING
  */
 #define LAMINA_POINTWISE(...) LAMINA_POINTWISE_(__VA_ARGS__)
-#define LAMINA_POINTWISE_(name, version, summary, T, rows, n, value, derivative, READS)          \
-  LAMINA_CLONES static void lamina_value_(const void *instance, const float *x, float *y,        \
-                                          int64_t count)                                         \
-  {                                                                                              \
-    const T self = *(const T *)instance;                                                         \
-    LAMINA_INDEPENDENT                                                                           \
-    for (int64_t i = 0; i < count; i++) {                                                        \
-      y[i] = value(&self, x[i]);                                                                 \
-    }                                                                                            \
-  }                                                                                              \
-  LAMINA_CLONES static void lamina_gradient_write_(const void *instance, const float *dy,        \
-                                                   const float *ref, float *dx, int64_t count)   \
-  {                                                                                              \
-    const T self = *(const T *)instance;                                                         \
-    LAMINA_INDEPENDENT                                                                           \
-    for (int64_t i = 0; i < count; i++) {                                                        \
-      dx[i] = dy[i] * derivative(&self, (READS) == LAMINA_READS_NOTHING ? 0.0f : ref[i]);        \
-    }                                                                                            \
-  }                                                                                              \
-  LAMINA_CLONES static void lamina_gradient_add_(const void *instance, const float *dy,          \
-                                                 const float *ref, float *dx, int64_t count)     \
-  {                                                                                              \
-    const T self = *(const T *)instance;                                                         \
-    LAMINA_INDEPENDENT                                                                           \
-    for (int64_t i = 0; i < count; i++) {                                                        \
-      dx[i] += dy[i] * derivative(&self, (READS) == LAMINA_READS_NOTHING ? 0.0f : ref[i]);       \
-    }                                                                                            \
-  }                                                                                              \
-  static void lamina_gradient_(const void *instance, const float *dy, const float *ref,          \
-                               float *dx, int64_t count, int32_t add)                            \
-  {                                                                                              \
-    (add ? lamina_gradient_add_ : lamina_gradient_write_)(instance, dy, ref, dx, count);         \
-  }                                                                                              \
-  static const struct lamina_pointwise lamina_pointwise_ = {                                     \
-      (uint32_t)sizeof(struct lamina_pointwise), READS, lamina_value_, lamina_gradient_};        \
-  static int32_t lamina_infer_(void *self, struct lamina_plan *plan)                             \
-  {                                                                                              \
-    (void)self;                                                                                  \
-    return lamina_pointwise_infer_(plan, READS);                                                 \
-  }                                                                                              \
-  static int32_t lamina_forward_(void *self, struct lamina_call *call)                           \
-  {                                                                                              \
-    return lamina_pointwise_forward_(&lamina_pointwise_, self, call);                            \
-  }                                                                                              \
-  static int32_t lamina_backward_(void *self, struct lamina_call *call)                          \
-  {                                                                                              \
-    return lamina_pointwise_backward_(&lamina_pointwise_, self, call);                           \
-  }                                                                                              \
-  static const void *lamina_extension_(const char *id)                                           \
-  {                                                                                              \
-    return strcmp(id, LAMINA_POINTWISE_ID) == 0 ? &lamina_pointwise_ : NULL;                     \
-  }                                                                                              \
-  static const struct lamina_layer lamina_table_ = {                                             \
-      (uint32_t)sizeof(struct lamina_layer), 0, NULL, lamina_infer_, lamina_forward_,            \
-      lamina_backward_, lamina_extension_};                                                      \
+#define LAMINA_POINTWISE_(name, version, summary, T, rows, n, value, derivative, READS)            \
+  LAMINA_CLONES static void lamina_value_(const void *instance, const float *x, float *y,          \
+                                          int64_t count)                                           \
+  {                                                                                                \
+    const T self = *(const T *)instance;                                                           \
+    LAMINA_INDEPENDENT                                                                             \
+    for (int64_t i = 0; i < count; i++) {                                                          \
+      y[i] = value(&self, x[i]);                                                                   \
+    }                                                                                              \
+  }                                                                                                \
+  LAMINA_CLONES static void lamina_gradient_write_(const void *instance, const float *dy,          \
+                                                   const float *ref, float *dx, int64_t count)     \
+  {                                                                                                \
+    const T self = *(const T *)instance;                                                           \
+    LAMINA_INDEPENDENT                                                                             \
+    for (int64_t i = 0; i < count; i++) {                                                          \
+      dx[i] = dy[i] * derivative(&self, (READS) == LAMINA_READS_NOTHING ? 0.0f : ref[i]);          \
+    }                                                                                              \
+  }                                                                                                \
+  LAMINA_CLONES static void lamina_gradient_add_(const void *instance, const float *dy,            \
+                                                 const float *ref, float *dx, int64_t count)       \
+  {                                                                                                \
+    const T self = *(const T *)instance;                                                           \
+    LAMINA_INDEPENDENT                                                                             \
+    for (int64_t i = 0; i < count; i++) {                                                          \
+      dx[i] += dy[i] * derivative(&self, (READS) == LAMINA_READS_NOTHING ? 0.0f : ref[i]);         \
+    }                                                                                              \
+  }                                                                                                \
+  static void lamina_gradient_(const void *instance, const float *dy, const float *ref, float *dx, \
+                               int64_t count, int32_t add)                                         \
+  {                                                                                                \
+    (add ? lamina_gradient_add_ : lamina_gradient_write_)(instance, dy, ref, dx, count);           \
+  }                                                                                                \
+  static const struct lamina_pointwise lamina_pointwise_ = {                                       \
+      (uint32_t)sizeof(struct lamina_pointwise), READS, lamina_value_, lamina_gradient_};          \
+  static int32_t lamina_infer_(void *self, struct lamina_plan *plan)                               \
+  {                                                                                                \
+    (void)self;                                                                                    \
+    return lamina_pointwise_infer_(plan, READS);                                                   \
+  }                                                                                                \
+  static int32_t lamina_forward_(void *self, struct lamina_call *call)                             \
+  {                                                                                                \
+    return lamina_pointwise_forward_(&lamina_pointwise_, self, call);                              \
+  }                                                                                                \
+  static int32_t lamina_backward_(void *self, struct lamina_call *call)                            \
+  {                                                                                                \
+    return lamina_pointwise_backward_(&lamina_pointwise_, self, call);                             \
+  }                                                                                                \
+  static const void *lamina_extension_(const char *id)                                             \
+  {                                                                                                \
+    return strcmp(id, LAMINA_POINTWISE_ID) == 0 ? &lamina_pointwise_ : NULL;                       \
+  }                                                                                                \
+  static const struct lamina_layer lamina_table_ = {(uint32_t)sizeof(struct lamina_layer),         \
+                                                    0,                                             \
+                                                    NULL,                                          \
+                                                    lamina_infer_,                                 \
+                                                    lamina_forward_,                               \
+                                                    lamina_backward_,                              \
+                                                    lamina_extension_};                            \
   LAMINA_PLUGIN(LAYER, layer, name, version, summary, T, rows, n, &lamina_table_)
 
 #ifdef __cplusplus

@@ -37,9 +37,9 @@ struct lamina_regularizer {
 
 /** Defines a regularizer plugin; arguments as of LAMINA_LAYER. */
 #define LAMINA_REGULARIZER(...) LAMINA_REGULARIZER_(__VA_ARGS__)
-#define LAMINA_REGULARIZER_(name, version, summary, T, rows, n, ...)              \
-  static const struct lamina_regularizer lamina_table_ = {                       \
-      .size = (uint32_t)sizeof(struct lamina_regularizer), __VA_ARGS__};         \
+#define LAMINA_REGULARIZER_(name, version, summary, T, rows, n, ...)     \
+  static const struct lamina_regularizer lamina_table_ = {               \
+      .size = (uint32_t)sizeof(struct lamina_regularizer), __VA_ARGS__}; \
   LAMINA_PLUGIN(REGULARIZER, regularizer, name, version, summary, T, rows, n, &lamina_table_)
 
 #ifdef __cplusplus

@@ -33,9 +33,9 @@ struct lamina_schedule {
 
 /** Defines a schedule plugin; arguments as of LAMINA_LAYER. */
 #define LAMINA_SCHEDULE(...) LAMINA_SCHEDULE_(__VA_ARGS__)
-#define LAMINA_SCHEDULE_(name, version, summary, T, rows, n, ...)                 \
-  static const struct lamina_schedule lamina_table_ = {                          \
-      .size = (uint32_t)sizeof(struct lamina_schedule), __VA_ARGS__};            \
+#define LAMINA_SCHEDULE_(name, version, summary, T, rows, n, ...)     \
+  static const struct lamina_schedule lamina_table_ = {               \
+      .size = (uint32_t)sizeof(struct lamina_schedule), __VA_ARGS__}; \
   LAMINA_PLUGIN(SCHEDULE, schedule, name, version, summary, T, rows, n, &lamina_table_)
 
 #ifdef __cplusplus

@@ -29,9 +29,9 @@ struct lamina_service {
 
 /** Defines a service plugin; arguments as of LAMINA_LAYER. */
 #define LAMINA_SERVICE(...) LAMINA_SERVICE_(__VA_ARGS__)
-#define LAMINA_SERVICE_(name, version, summary, T, rows, n, ...)                  \
-  static const struct lamina_service lamina_table_ = {                           \
-      .size = (uint32_t)sizeof(struct lamina_service), __VA_ARGS__};             \
+#define LAMINA_SERVICE_(name, version, summary, T, rows, n, ...)     \
+  static const struct lamina_service lamina_table_ = {               \
+      .size = (uint32_t)sizeof(struct lamina_service), __VA_ARGS__}; \
   LAMINA_PLUGIN(SERVICE, service, name, version, summary, T, rows, n, &lamina_table_)
 
 #ifdef __cplusplus

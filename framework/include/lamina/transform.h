@@ -42,9 +42,9 @@ struct lamina_transform {
 
 /** Defines a transform plugin; arguments as of LAMINA_LAYER. */
 #define LAMINA_TRANSFORM(...) LAMINA_TRANSFORM_(__VA_ARGS__)
-#define LAMINA_TRANSFORM_(name, version, summary, T, rows, n, ...)                \
-  static const struct lamina_transform lamina_table_ = {                         \
-      .size = (uint32_t)sizeof(struct lamina_transform), __VA_ARGS__};           \
+#define LAMINA_TRANSFORM_(name, version, summary, T, rows, n, ...)     \
+  static const struct lamina_transform lamina_table_ = {               \
+      .size = (uint32_t)sizeof(struct lamina_transform), __VA_ARGS__}; \
   LAMINA_PLUGIN(TRANSFORM, transform, name, version, summary, T, rows, n, &lamina_table_)
 
 #ifdef __cplusplus

@@ -129,11 +129,11 @@ static int32_t backward(void *instance, struct lamina_call *call)
       return LAMINA_E_PLUGIN;
     }
     struct copy work = {dy->data, dx->data, request == LAMINA_ADD};
-    LAMINA_TRY(lamina_parallel_for(call, lamina_type_count(&dy->type), CHUNK, copy_elements,
-                                   &work));
+    LAMINA_TRY(
+        lamina_parallel_for(call, lamina_type_count(&dy->type), CHUNK, copy_elements, &work));
   }
   return LAMINA_OK;
 }
 
-LAMINA_LAYER(add, "1.0.0", "the sum of its inputs, elementwise", LAMINA_NOTHING,
-             .infer = infer, .forward = forward, .backward = backward);
+LAMINA_LAYER(add, "1.0.0", "the sum of its inputs, elementwise", LAMINA_NOTHING, .infer = infer,
+             .forward = forward, .backward = backward);

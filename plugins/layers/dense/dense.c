@@ -50,8 +50,8 @@ static int32_t declare_weights(const struct dense *self, struct lamina_plan *pla
   int64_t shape[2] = {d, self->units};
   struct lamina_type weight = lamina_type_f32(2, shape);
   struct lamina_type bias = lamina_type_f32(1, shape + 1);
-  LAMINA_TRY(lamina_weight(plan, WEIGHT, "weight", "he", &weight, d, self->units,
-                           LAMINA_WEIGHT_DECAY));
+  LAMINA_TRY(
+      lamina_weight(plan, WEIGHT, "weight", "he", &weight, d, self->units, LAMINA_WEIGHT_DECAY));
   if (!self->bias) {
     return lamina_notef(plan, LAMINA_NOTE_PARAMETERS, "%lld * %lld", (long long)d,
                         (long long)self->units);
@@ -118,10 +118,18 @@ static int32_t forward(void *instance, struct lamina_call *call)
   }
   int64_t d = lamina_type_columns(&x->type), k = self->units;
   struct lamina_gemm_task task = {.size = (uint32_t)sizeof task,
-                                  .m = lamina_type_rows(&x->type), .n = k, .k = d,
-                                  .a = x->data, .a_row = d, .a_column = 1,
-                                  .b = w->data, .b_row = k, .b_column = 1,
-                                  .c = y->data, .c_row = k, .bias = self->bias ? b->data : NULL};
+                                  .m = lamina_type_rows(&x->type),
+                                  .n = k,
+                                  .k = d,
+                                  .a = x->data,
+                                  .a_row = d,
+                                  .a_column = 1,
+                                  .b = w->data,
+                                  .b_row = k,
+                                  .b_column = 1,
+                                  .c = y->data,
+                                  .c_row = k,
+                                  .bias = self->bias ? b->data : NULL};
   return self->gemm->run(self->gemm->self, call, &task);
 }
 
@@ -148,10 +156,17 @@ static int32_t input_gradient(const struct dense *self, struct lamina_call *call
     return LAMINA_E_PLUGIN;
   }
   int64_t rows = lamina_type_rows(&dx->type), d = lamina_type_columns(&dx->type), k = self->units;
-  struct lamina_gemm_task task = {.m = rows, .n = d, .k = k,
-                                  .a = dy->data, .a_row = k, .a_column = 1,
-                                  .b = w->data, .b_row = 1, .b_column = k,
-                                  .c = dx->data, .c_row = d};
+  struct lamina_gemm_task task = {.m = rows,
+                                  .n = d,
+                                  .k = k,
+                                  .a = dy->data,
+                                  .a_row = k,
+                                  .a_column = 1,
+                                  .b = w->data,
+                                  .b_row = 1,
+                                  .b_column = k,
+                                  .c = dx->data,
+                                  .c_row = d};
   return multiply(self, call, request, rows, &task);
 }
 
@@ -168,10 +183,17 @@ static int32_t weight_gradient(const struct dense *self, struct lamina_call *cal
     return LAMINA_E_PLUGIN;
   }
   int64_t rows = lamina_type_rows(&x->type), d = lamina_type_columns(&x->type), k = self->units;
-  struct lamina_gemm_task task = {.m = d, .n = k, .k = rows,
-                                  .a = x->data, .a_row = 1, .a_column = d,
-                                  .b = dy->data, .b_row = k, .b_column = 1,
-                                  .c = dw->data, .c_row = k};
+  struct lamina_gemm_task task = {.m = d,
+                                  .n = k,
+                                  .k = rows,
+                                  .a = x->data,
+                                  .a_row = 1,
+                                  .a_column = d,
+                                  .b = dy->data,
+                                  .b_row = k,
+                                  .b_column = 1,
+                                  .c = dw->data,
+                                  .c_row = k};
   return multiply(self, call, request, rows, &task);
 }
 
@@ -246,6 +268,5 @@ static int32_t backward(void *instance, struct lamina_call *call)
   return self->bias ? bias_gradient(self, call, dy) : LAMINA_OK;
 }
 
-LAMINA_LAYER(dense, "1.0.0", "x W + b along the last axis", struct dense,
-             LAMINA_SETTINGS(settings), .setup = setup, .infer = infer, .forward = forward,
-             .backward = backward);
+LAMINA_LAYER(dense, "1.0.0", "x W + b along the last axis", struct dense, LAMINA_SETTINGS(settings),
+             .setup = setup, .infer = infer, .forward = forward, .backward = backward);

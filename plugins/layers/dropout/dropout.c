@@ -104,8 +104,8 @@ static int32_t pass_elements(void *arg, int64_t begin, int64_t end, uint32_t lan
 static int32_t apply(const struct dropout *self, struct lamina_call *call,
                      const struct lamina_view *x, const struct lamina_view *y, uint32_t add)
 {
-  struct work work = {call, x->data, y->data, threshold_of(self->rate), add,
-                      (float)(1.0 / (1.0 - self->rate))};
+  struct work work = {
+      call, x->data, y->data, threshold_of(self->rate), add, (float)(1.0 / (1.0 - self->rate))};
   int64_t n = lamina_type_count(&y->type);
   if ((lamina_mode(call) & LAMINA_MODE_TRAIN) != 0 && work.threshold > 0) {
     return lamina_parallel_for(call, n, CHUNK, mask_elements, &work);
@@ -141,5 +141,4 @@ static int32_t backward(void *self, struct lamina_call *call)
 }
 
 LAMINA_LAYER(dropout, "1.0.0", "drops elements at random while training", struct dropout,
-             LAMINA_SETTINGS(settings), .infer = infer, .forward = forward,
-             .backward = backward);
+             LAMINA_SETTINGS(settings), .infer = infer, .forward = forward, .backward = backward);

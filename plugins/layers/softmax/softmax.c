@@ -126,8 +126,11 @@ static int32_t backward(void *self, struct lamina_call *call)
   if (dx == NULL || y == NULL || dy == NULL) {
     return LAMINA_E_PLUGIN;
   }
-  struct work work = {.y = y->data, .dy = dy->data, .out = dx->data,
-                      .columns = lamina_type_columns(&dx->type), .add = request == LAMINA_ADD};
+  struct work work = {.y = y->data,
+                      .dy = dy->data,
+                      .out = dx->data,
+                      .columns = lamina_type_columns(&dx->type),
+                      .add = request == LAMINA_ADD};
   return lamina_parallel_for(call, lamina_type_rows(&dx->type), rows_a_chunk(work.columns),
                              backward_rows, &work);
 }

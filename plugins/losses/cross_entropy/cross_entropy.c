@@ -189,8 +189,8 @@ static int32_t refuse_target(struct lamina_call *call, const struct work *work)
 static struct work work_of(const struct cross_entropy *self, const struct lamina_view *x,
                            const struct lamina_view *t)
 {
-  struct work work = {.x = x->data, .k = lamina_type_columns(&x->type),
-                      .smoothing = self->label_smoothing};
+  struct work work = {
+      .x = x->data, .k = lamina_type_columns(&x->type), .smoothing = self->label_smoothing};
   if (lamina_type_is_i32(&t->type)) {
     work.labels = t->data;
   } else {

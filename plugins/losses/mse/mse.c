@@ -107,8 +107,8 @@ static int32_t gradient_of(struct lamina_call *call, uint32_t index, double sign
     return LAMINA_E_PLUGIN;
   }
   int64_t n = lamina_type_count(&p->type);
-  struct work work = {.p = p->data, .t = t->data, .gradient = gradient->data,
-                      .add = request == LAMINA_ADD};
+  struct work work = {
+      .p = p->data, .t = t->data, .gradient = gradient->data, .add = request == LAMINA_ADD};
   work.scale = (float)(sign * 2.0 * (double)*(const float *)weight->data / (double)n);
   return lamina_parallel_for(call, n, CHUNK, gradient_elements, &work);
 }

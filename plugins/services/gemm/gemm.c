@@ -90,12 +90,11 @@ static int32_t setup(void *self, struct lamina_call *call)
                         "it has",
                         kernel_names[gemm->kernel], best_kernel()->name);
   }
-  gemm->interface = (struct lamina_gemm){
-      .size = sizeof gemm->interface,
-      .self = gemm,
-      .scratch = scratch,
-      .run = run,
-      .isa = gemm->chosen->name};
+  gemm->interface = (struct lamina_gemm){.size = sizeof gemm->interface,
+                                         .self = gemm,
+                                         .scratch = scratch,
+                                         .run = run,
+                                         .isa = gemm->chosen->name};
   return LAMINA_OK;
 }
 

@@ -83,12 +83,11 @@ static int32_t setup(void *self, struct lamina_call *call)
   struct gemm_blis *gemm = self;
   (void)call;
   bli_thread_set_num_threads(1);
-  gemm->interface = (struct lamina_gemm){
-      .size = sizeof gemm->interface,
-      .self = gemm,
-      .scratch = scratch,
-      .run = run,
-      .isa = bli_arch_string(bli_arch_query_id())};
+  gemm->interface = (struct lamina_gemm){.size = sizeof gemm->interface,
+                                         .self = gemm,
+                                         .scratch = scratch,
+                                         .run = run,
+                                         .isa = bli_arch_string(bli_arch_query_id())};
   return LAMINA_OK;
 }
 

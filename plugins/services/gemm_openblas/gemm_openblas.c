@@ -191,12 +191,11 @@ static int32_t setup(void *self, struct lamina_call *call)
   struct gemm_openblas *gemm = self;
   (void)call;
   openblas_set_num_threads(1);
-  gemm->interface = (struct lamina_gemm){
-      .size = sizeof gemm->interface,
-      .self = gemm,
-      .scratch = scratch,
-      .run = run,
-      .isa = openblas_get_corename()};
+  gemm->interface = (struct lamina_gemm){.size = sizeof gemm->interface,
+                                         .self = gemm,
+                                         .scratch = scratch,
+                                         .run = run,
+                                         .isa = openblas_get_corename()};
   return LAMINA_OK;
 }
 

@@ -23,11 +23,10 @@ static const char reference_header[] =
     "\"mask\":{\"dtype\":\"BOOL\",\"shape\":[3],\"data_offsets\":[54,57]}}   ";
 
 static const unsigned char reference_data[] = {
-    0xcb, 0x04, 0xfb, 0x71, 0x1f, 0x01, 0x00, 0x00, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55,
-    0xd5, 0x3f, 0x00, 0x00, 0x00, 0x3f, 0x00, 0x00, 0x80, 0xbf, 0x00, 0x00, 0x00, 0x40,
-    0x00, 0x00, 0x40, 0x40, 0x00, 0x00, 0x88, 0xc0, 0x6f, 0x12, 0x83, 0x3a, 0x07, 0x00,
-    0x00, 0x00, 0xfe, 0xff, 0xff, 0xff, 0x00, 0x3e, 0xfb, 0x01, 0x02, 0xfa, 0x01, 0x00,
-    0x01,
+    0xcb, 0x04, 0xfb, 0x71, 0x1f, 0x01, 0x00, 0x00, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0xd5,
+    0x3f, 0x00, 0x00, 0x00, 0x3f, 0x00, 0x00, 0x80, 0xbf, 0x00, 0x00, 0x00, 0x40, 0x00, 0x00,
+    0x40, 0x40, 0x00, 0x00, 0x88, 0xc0, 0x6f, 0x12, 0x83, 0x3a, 0x07, 0x00, 0x00, 0x00, 0xfe,
+    0xff, 0xff, 0xff, 0x00, 0x3e, 0xfb, 0x01, 0x02, 0xfa, 0x01, 0x00, 0x01,
 };
 
 Test(safetensors, file_of_the_reference_package_is_read)
@@ -74,17 +73,16 @@ Test(safetensors, what_was_written_is_read_again)
   struct lm_safetensors_file *file;
   scratch_make(&scratch);
   const char *path = scratch_path(&scratch, "file");
-  cr_assert(lm_safetensors_write(path, NULL, &content_all, &error) == LAMINA_OK, "%s",
-            error.text);
+  cr_assert(lm_safetensors_write(path, NULL, &content_all, &error) == LAMINA_OK, "%s", error.text);
   cr_assert(lm_safetensors_read(path, &file, &error) == LAMINA_OK, "%s", error.text);
   cr_assert(content_is_in(file));
   const struct lm_named_tensor *before = lm_safetensors_at(file, 0);
   for (size_t i = 0; i < lm_safetensors_count(file); i++) {
     const struct lm_named_tensor *tensor = lm_safetensors_at(file, i);
     cr_assert((uintptr_t)tensor->data % (tensor->type.dt_bits / 8) == 0, "%s", tensor->name);
-    cr_assert(i == 0 || before->type.dt_bits > tensor->type.dt_bits ||
-              (before->type.dt_bits == tensor->type.dt_bits &&
-               strcmp(before->name, tensor->name) < 0));
+    cr_assert(
+        i == 0 || before->type.dt_bits > tensor->type.dt_bits ||
+        (before->type.dt_bits == tensor->type.dt_bits && strcmp(before->name, tensor->name) < 0));
     before = tensor;
   }
   lm_safetensors_free(file);
@@ -106,11 +104,10 @@ Test(safetensors, file_is_laid_out_as_the_format_says)
   };
   const struct lm_metadata metadata = {"k", "v"};
   const struct lm_safetensors content = {tensors, 2, &metadata, 1};
-  static const char text[] =
-      "{\"__metadata__\":{\"k\":\"v\",\"lamina.xxh3\":\"0329268a58bc50ff\","
-      "\"lamina.xxh3.header\":\"c3a7ae8cfcfa954a\"},"
-      "\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]},"
-      "\"b\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[12,15]}}";
+  static const char text[] = "{\"__metadata__\":{\"k\":\"v\",\"lamina.xxh3\":\"0329268a58bc50ff\","
+                             "\"lamina.xxh3.header\":\"c3a7ae8cfcfa954a\"},"
+                             "\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]},"
+                             "\"b\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[12,15]}}";
   scratch_make(&scratch);
   const char *path = scratch_path(&scratch, "file");
   cr_assert(lm_safetensors_write(path, NULL, &content, &error) == LAMINA_OK, "%s", error.text);
@@ -395,8 +392,7 @@ Test(safetensors, files_that_are_missing_or_not_files_are_told_apart)
   struct lm_error error = {0};
   struct lm_safetensors_file *file;
   scratch_make(&scratch);
-  cr_assert(lm_safetensors_read(scratch_path(&scratch, "none"), &file, &error) ==
-            LAMINA_E_MISSING);
+  cr_assert(lm_safetensors_read(scratch_path(&scratch, "none"), &file, &error) == LAMINA_E_MISSING);
   cr_assert(lm_safetensors_read(scratch.folder, &file, &error) == LAMINA_E_INVALID && !file);
   const char *path = scratch_path(&scratch, "none/file");
   cr_assert(lm_safetensors_write(path, NULL, &content_all, &error) == LAMINA_E_IO);

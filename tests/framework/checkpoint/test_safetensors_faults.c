@@ -12,8 +12,7 @@ static struct lm_bytes good_file(struct scratch *scratch)
   struct lm_error error = {0};
   struct lm_bytes bytes;
   const char *path = scratch_path(scratch, "good");
-  cr_assert(lm_safetensors_write(path, NULL, &content_all, &error) == LAMINA_OK, "%s",
-            error.text);
+  cr_assert(lm_safetensors_write(path, NULL, &content_all, &error) == LAMINA_OK, "%s", error.text);
   cr_assert(lm_file_read(path, LM_READ_PLAIN, SIZE_MAX, &bytes, &error) == LAMINA_OK);
   return bytes;
 }
@@ -165,8 +164,8 @@ static int64_t read_with_failures(const char *path, bool forever, bool strict)
     lm_alloc_fail_after(++nth, forever);
     status = lm_safetensors_read(path, &file, &error);
     lm_alloc_fail_after(-1, false);
-    bool fits = status == LAMINA_OK || status == LAMINA_E_NOMEM ||
-                (status == LAMINA_E_INVALID && !strict);
+    bool fits =
+        status == LAMINA_OK || status == LAMINA_E_NOMEM || (status == LAMINA_E_INVALID && !strict);
     cr_assert(fits, "%lld: %s", (long long)nth, error.text);
     cr_assert(status == LAMINA_OK ? content_is_in(file) : file == NULL);
     lm_safetensors_free(file);

@@ -43,8 +43,8 @@ static inline char *written(struct lm_config *config)
 }
 
 /* Processor time of one refusal or success. */
-static inline double seconds_to_parse(const char *text, size_t length,
-                                      enum lamina_status expected, const char *name)
+static inline double seconds_to_parse(const char *text, size_t length, enum lamina_status expected,
+                                      const char *name)
 {
   struct lm_config *config = NULL;
   struct lm_error error = {0};

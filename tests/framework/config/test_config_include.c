@@ -28,9 +28,8 @@ Test(config_include, local_keys_go_over_included_ones)
   struct lm_error error = {0};
   cr_assert(load(&folder, "main.yaml", &config, &error) == LAMINA_OK, "%s", error.text);
   char *text = written(config);
-  cr_expect_str_eq(text,
-                   "vars:\n  n: 7\n  m: 2\nmodel:\n  - c\ntrain:\n  epochs:\n    k: 1\n"
-                   "  deep:\n    x: 1\n    y: 9\n    w: {}\n  batch: 3\nz: 2\nsum: 72\n");
+  cr_expect_str_eq(text, "vars:\n  n: 7\n  m: 2\nmodel:\n  - c\ntrain:\n  epochs:\n    k: 1\n"
+                         "  deep:\n    x: 1\n    y: 9\n    w: {}\n  batch: 3\nz: 2\nsum: 72\n");
   const struct lm_value *batch =
       lm_value_get(lm_value_get(lm_config_root(config), "train"), "batch");
   cr_expect_not_null(strstr(batch->where.file, "/more.yaml"));
@@ -213,8 +212,7 @@ static bool survives(const struct folder *folder, int64_t countdown, bool foreve
   struct lm_text text = {0};
   (void)snprintf(path, sizeof path, "%s/main.yaml", folder->path);
   lm_alloc_fail_after(countdown, forever);
-  enum lamina_status status =
-      lm_config_load(path, overrides, COUNT_OF(overrides), &config, &error);
+  enum lamina_status status = lm_config_load(path, overrides, COUNT_OF(overrides), &config, &error);
   if (status == LAMINA_OK) {
     lm_value_write(lm_config_root(config), &text);
   }

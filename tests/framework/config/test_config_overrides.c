@@ -3,10 +3,9 @@
  */
 #include "config_case.h"
 
-static const char base[] =
-    "train: {epochs: 5, rate: 0.1}\n"
-    "model: [{dense: {units: 3}}, relu]\n"
-    "empty:\n";
+static const char base[] = "train: {epochs: 5, rate: 0.1}\n"
+                           "model: [{dense: {units: 3}}, relu]\n"
+                           "empty:\n";
 
 static enum lamina_status parse_with(const char *const *overrides, size_t count,
                                      struct lm_config **config, struct lm_error *error)
@@ -117,8 +116,8 @@ Test(config_overrides, come_in_order_and_before_variables)
   cr_assert(parse_with(overrides, COUNT_OF(overrides), &config, &error) == LAMINA_OK, "%s",
             error.text);
   const struct lm_value *root = lm_config_root(config);
-  cr_assert(lm_value_i64(lm_value_get(lm_value_get(root, "train"), "epochs"), "", &epochs,
-                         NULL) == LAMINA_OK);
+  cr_assert(lm_value_i64(lm_value_get(lm_value_get(root, "train"), "epochs"), "", &epochs, NULL) ==
+            LAMINA_OK);
   cr_assert(epochs == 42);
   cr_assert(lm_value_get(root, "list")->count == 2);
   lm_config_free(config);

@@ -39,9 +39,15 @@ static const struct {
     {"# \xc3\xa9\n# \xc3\xa9 \xff", "2:5", "UTF-8"},
     {"a: \xc3", "1:4", "UTF-8"},
     {"a: \xed\xa0\x80", "1:4", "UTF-8"},
-    {"\xef\xbb\xbf" "a: \x02", "1:4", "0x02"},
-    {"\xff\xfe" "a", "1:1", "UTF-16"},
-    {"\xfe\xff" "a", "1:1", "UTF-16"},
+    {"\xef\xbb\xbf"
+     "a: \x02",
+     "1:4", "0x02"},
+    {"\xff\xfe"
+     "a",
+     "1:1", "UTF-16"},
+    {"\xfe\xff"
+     "a",
+     "1:1", "UTF-16"},
     {"a: \"x\\0y\"", "1:4", "zero byte"},
     {"\"x\\0y\": 1", "1:1", "zero byte"},
     /* documents */
@@ -94,8 +100,7 @@ Test(config_refusals, each_says_where_and_what)
               refusals[i].text, lm_status_name(status), error.text);
     cr_expect(strncmp(error.text, place, strlen(place)) == 0, "%s: expected %s: %s",
               refusals[i].text, place, error.text);
-    cr_expect(strstr(error.text, refusals[i].part) != NULL, "%s: %s", refusals[i].text,
-              error.text);
+    cr_expect(strstr(error.text, refusals[i].part) != NULL, "%s: %s", refusals[i].text, error.text);
     cr_expect(strchr(error.text, '\n') == NULL && error.text[strlen(error.text) - 1] != '.');
     cr_expect_null(config);
     cr_expect(parse(refusals[i].text, &config, NULL) == status);
@@ -126,12 +131,21 @@ Test(config_refusals, bad_bytes_far_into_a_file_have_their_line)
 
 Test(config_refusals, what_yaml_allows_and_experiments_need_is_read)
 {
-  static const char *const texts[] = {
-      "a: 1",       ("\xef\xbb\xbf" "a: 1"),    "%YAML 1.2\n---\na: 1\n...\n",
-      "a: !!str 5", "a: &x [1]\nb: *x\nc: *x",  "a: &x 1\nb: &x 2\nc: *x",
-      "\"<<\": 1",  "a: !!float 1\nb: ! 2",     "a: |\n  x\n  y\nb: >\n  z\n",
-      "null: 1",    "a: \"\\u00e9\\n\\x01\"",   "{a: 1, b: [x, {y: z}]}",
-      "? a\n: 1",   "a:\r\n  b: 1\r\n  c: 2\r"};
+  static const char *const texts[] = {"a: 1",
+                                      ("\xef\xbb\xbf"
+                                       "a: 1"),
+                                      "%YAML 1.2\n---\na: 1\n...\n",
+                                      "a: !!str 5",
+                                      "a: &x [1]\nb: *x\nc: *x",
+                                      "a: &x 1\nb: &x 2\nc: *x",
+                                      "\"<<\": 1",
+                                      "a: !!float 1\nb: ! 2",
+                                      "a: |\n  x\n  y\nb: >\n  z\n",
+                                      "null: 1",
+                                      "a: \"\\u00e9\\n\\x01\"",
+                                      "{a: 1, b: [x, {y: z}]}",
+                                      "? a\n: 1",
+                                      "a:\r\n  b: 1\r\n  c: 2\r"};
   for (size_t i = 0; i < COUNT_OF(texts); i++) {
     lm_config_free(parse_good(texts[i]));
   }
@@ -304,8 +318,7 @@ Test(config_refusals, bombs_end_soon, .timeout = 60)
   }
   const struct lm_text *const bombs[] = {&aliases, &lists, &texts};
   for (size_t i = 0; i < COUNT_OF(bombs); i++) {
-    double seconds =
-        seconds_to_parse(bombs[i]->bytes, bombs[i]->length, LAMINA_E_INVALID, "bomb");
+    double seconds = seconds_to_parse(bombs[i]->bytes, bombs[i]->length, LAMINA_E_INVALID, "bomb");
     cr_expect(seconds < 0.5, "bomb %zu took %.2f s", i, seconds);
   }
   lm_text_release(&aliases);
@@ -346,26 +359,25 @@ Test(config_refusals, deep_variables_fit_on_the_stack)
   lm_text_release(&text);
 }
 
-static const char good[] =
-    "# an experiment\n"
-    "vars: {width: 16, data: \"/d\", list: [1, 2]}\n"
-    "data:\n"
-    "  train: {idx: {images: \"${data}/a.gz\", n: ${width}0, x: '$${'}}\n"
-    "  transforms: [{scale: {by: 1/255}}, &t flatten, *t]\n"
-    "model:\n"
-    "  - dense: {units: 5, bias: true}\n"
-    "    name: \"caf\\u00e9 \xc3\xa9\"\n"
-    "  - relu\n"
-    "  - ${list}\n"
-    "text: |\n"
-    "  a\n"
-    "   b\n"
-    "fold: >-\n"
-    "  a\n"
-    "  b\n"
-    "? long\n"
-    ": !!str 12\n"
-    "train: {epochs: 20, rate: 1e-3, home: \"${env:NO_SUCH_NAME:-x}\"}\n";
+static const char good[] = "# an experiment\n"
+                           "vars: {width: 16, data: \"/d\", list: [1, 2]}\n"
+                           "data:\n"
+                           "  train: {idx: {images: \"${data}/a.gz\", n: ${width}0, x: '$${'}}\n"
+                           "  transforms: [{scale: {by: 1/255}}, &t flatten, *t]\n"
+                           "model:\n"
+                           "  - dense: {units: 5, bias: true}\n"
+                           "    name: \"caf\\u00e9 \xc3\xa9\"\n"
+                           "  - relu\n"
+                           "  - ${list}\n"
+                           "text: |\n"
+                           "  a\n"
+                           "   b\n"
+                           "fold: >-\n"
+                           "  a\n"
+                           "  b\n"
+                           "? long\n"
+                           ": !!str 12\n"
+                           "train: {epochs: 20, rate: 1e-3, home: \"${env:NO_SUCH_NAME:-x}\"}\n";
 
 static void parse_any(const char *text, size_t length)
 {
@@ -425,8 +437,7 @@ Test(config_refusals, a_missing_file_is_missing)
 {
   struct lm_config *config = NULL;
   struct lm_error error = {0};
-  enum lamina_status status =
-      lm_config_load("/nonexistent/lamina.yaml", NULL, 0, &config, &error);
+  enum lamina_status status = lm_config_load("/nonexistent/lamina.yaml", NULL, 0, &config, &error);
   cr_assert(status == LAMINA_E_MISSING && lm_status_exit_code(status) == 66);
   cr_assert_not_null(strstr(error.text, "/nonexistent/lamina.yaml"), "%s", error.text);
 }

@@ -91,18 +91,18 @@ static void check_reading(size_t i)
   double number = 0;
   bool truth = false;
   const char *string = NULL;
-  cr_expect((lm_value_i64(value, "a", &integer, &error) == LAMINA_OK) == readings[i].i64 &&
-                (!readings[i].i64 || readings[i].text[0] == '9' ||
-                 (double)integer == readings[i].number),
-            "%s", text);
+  cr_expect(
+      (lm_value_i64(value, "a", &integer, &error) == LAMINA_OK) == readings[i].i64 &&
+          (!readings[i].i64 || readings[i].text[0] == '9' || (double)integer == readings[i].number),
+      "%s", text);
   cr_expect((lm_value_f64(value, "a", &number, &error) == LAMINA_OK) == readings[i].f64 &&
                 (!readings[i].f64 || number == readings[i].number),
             "%s: %.17g", text, number);
   cr_expect((lm_value_bool(value, "a", &truth, &error) == LAMINA_OK) == readings[i].truth &&
                 (!readings[i].truth || truth == (readings[i].number == 1)),
             "%s", text);
-  cr_expect((lm_value_text(value, "a", &string, &error) == LAMINA_OK) == readings[i].string,
-            "%s", text);
+  cr_expect((lm_value_text(value, "a", &string, &error) == LAMINA_OK) == readings[i].string, "%s",
+            text);
   cr_expect(lm_value_is_null(value) == (value->kind == LM_VALUE_NULL));
   lm_config_free(config);
 }
@@ -116,9 +116,9 @@ Test(config_scalars, plain_scalars_follow_the_core_schema)
 
 Test(config_scalars, integers_reach_both_ends_of_64_bits)
 {
-  struct lm_config *config = parse_good(
-      "a: 9223372036854775807\nb: -9223372036854775808\n"
-      "c: 9223372036854775808\nd: -9223372036854775809\ne: 99999999999999999999");
+  struct lm_config *config =
+      parse_good("a: 9223372036854775807\nb: -9223372036854775808\n"
+                 "c: 9223372036854775808\nd: -9223372036854775809\ne: 99999999999999999999");
   const struct lm_value *root = lm_config_root(config);
   struct lm_error error = {0};
   int64_t number = 0;
@@ -179,8 +179,7 @@ static const struct {
      "nothing between thousands)"},
     {'f', "nan", "t.yaml:1:4: n: expected a number, found text 'nan' (write .inf or .nan)"},
     {'f', "-inf", "t.yaml:1:4: n: expected a number, found text '-inf' (write .inf or .nan)"},
-    {'f', "1e400",
-     "t.yaml:1:4: n: the number 1e400 is too large for a double (about 1.8e308)"},
+    {'f', "1e400", "t.yaml:1:4: n: the number 1e400 is too large for a double (about 1.8e308)"},
     {'f', "1/0", "t.yaml:1:4: n: the number 1/0 divides by zero"},
     {'f', "true", "t.yaml:1:4: n: expected a number, found true"},
     {'f', "", "t.yaml:1:3: n: expected a number, found null"},
@@ -194,8 +193,7 @@ static const struct {
      "the quotes)"},
 };
 
-static enum lamina_status read_as(char wanted, const struct lm_value *value,
-                                  struct lm_error *error)
+static enum lamina_status read_as(char wanted, const struct lm_value *value, struct lm_error *error)
 {
   int64_t integer;
   double number;
@@ -253,8 +251,7 @@ Test(config_scalars, unknown_keys_are_refused_with_the_nearest)
     const char *text, *sentence;
   } cases[] = {
       {"units: 1\nbiass: 2", "t.yaml:2:1: unknown key 'biass' in here, did you mean 'bias'?"},
-      {"zzz: 2",
-       "t.yaml:1:1: unknown key 'zzz' in here, expected one of: units, bias, activation"},
+      {"zzz: 2", "t.yaml:1:1: unknown key 'zzz' in here, expected one of: units, bias, activation"},
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
     struct lm_config *config = parse_good(cases[i].text);

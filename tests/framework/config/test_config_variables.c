@@ -91,13 +91,11 @@ static const struct {
     {"a: ${x", "t.yaml:1:4: '${' without '}' (write $${ for a literal ${)"},
     {"a: b ${x ${y}}", "t.yaml:1:4: a ${...} inside another"},
     {"a: ${}", "t.yaml:1:4: '${}': expected ${name}, ${env:NAME}, ${env:NAME:-fallback} or "
-     "${env:NAME:?what it is for}"},
-    {"a: ${ x }",
-     "t.yaml:1:4: '${ x }': expected ${name}, ${env:NAME}, ${env:NAME:-fallback} or "
-     "${env:NAME:?what it is for}"},
-    {"a: ${x:-1}",
-     "t.yaml:1:4: '${x:-1}': expected ${name}, ${env:NAME}, ${env:NAME:-fallback} or "
-     "${env:NAME:?what it is for}"},
+               "${env:NAME:?what it is for}"},
+    {"a: ${ x }", "t.yaml:1:4: '${ x }': expected ${name}, ${env:NAME}, ${env:NAME:-fallback} or "
+                  "${env:NAME:?what it is for}"},
+    {"a: ${x:-1}", "t.yaml:1:4: '${x:-1}': expected ${name}, ${env:NAME}, ${env:NAME:-fallback} or "
+                   "${env:NAME:?what it is for}"},
     {"a: ${env:}", "t.yaml:1:4: '${env:}': expected ${name}, ${env:NAME}, ${env:NAME:-fallback} "
                    "or ${env:NAME:?what it is for}"},
     {"a: ${env:A=B}",

@@ -16,19 +16,61 @@ static uint32_t draw(uint32_t below)
 }
 
 static const char *const pieces[] = {
-    "a",     "b c",  " ",    "  ",   ":",     ": ",   "#",    " #",   "-",    "- ",  "${",
-    "$",     "}",    "\n",   "\t",   "\r",    "\xc3\xa9",
-    "\xe2\x80\xa8", "\xc2\x85", "\xef\xbb\xbf",
-    "\xf0\x9f\x98\x80", "\x01", "\x7f", "'",  "\"",   "\\",   "{",    "[",    "]",   ",",
-    "&",     "*",    "!",    "%",    "@",     "`",    "|",    ">",    "---",  "...", "?",
-    "? ",    "~",    "<<",   "=",    "/",     "\xef\xbf\xbe",
+    "a",
+    "b c",
+    " ",
+    "  ",
+    ":",
+    ": ",
+    "#",
+    " #",
+    "-",
+    "- ",
+    "${",
+    "$",
+    "}",
+    "\n",
+    "\t",
+    "\r",
+    "\xc3\xa9",
+    "\xe2\x80\xa8",
+    "\xc2\x85",
+    "\xef\xbb\xbf",
+    "\xf0\x9f\x98\x80",
+    "\x01",
+    "\x7f",
+    "'",
+    "\"",
+    "\\",
+    "{",
+    "[",
+    "]",
+    ",",
+    "&",
+    "*",
+    "!",
+    "%",
+    "@",
+    "`",
+    "|",
+    ">",
+    "---",
+    "...",
+    "?",
+    "? ",
+    "~",
+    "<<",
+    "=",
+    "/",
+    "\xef\xbf\xbe",
 };
 static const char *const words[] = {
-    "",    "null",  "~",   "true", "False", "yes",  "no",    "0x10", "1_000", "010",  "1",
-    "-1",  "+1",    "1e3", ".5",   ".inf",  "-.inf", ".nan", "1/255", "12:30:45", "---", "...",
-    "<<",  "- a",   "-a",  "a:",   "a: b",  "a #b", "a#b",   "[]",   "{}",    "*a",   "&a",
-    "!a",  "%a",    "@a",  "=",    "?",     "-",    ":",     ",",    "a b",   "on",   "y",
-    "2024-01-01", "1 2", "$${", "$${a}", "${a}", "$", "\xc3\xa9", "-.5", "-", "--", ":a", "?a",
+    "",         "null", "~",  "true", "False",      "yes",  "no",    "0x10",  "1_000", "010",
+    "1",        "-1",   "+1", "1e3",  ".5",         ".inf", "-.inf", ".nan",  "1/255", "12:30:45",
+    "---",      "...",  "<<", "- a",  "-a",         "a:",   "a: b",  "a #b",  "a#b",   "[]",
+    "{}",       "*a",   "&a", "!a",   "%a",         "@a",   "=",     "?",     "-",     ":",
+    ",",        "a b",  "on", "y",    "2024-01-01", "1 2",  "$${",   "$${a}", "${a}",  "$",
+    "\xc3\xa9", "-.5",  "-",  "--",   ":a",         "?a",
 };
 
 static void add_random(struct lm_text *text)
@@ -49,8 +91,7 @@ static struct lm_value *random_scalar(struct lm_config *config)
   static const struct lm_where where = {0};
   struct lm_text text = {0};
   add_random(&text);
-  struct lm_value *value =
-      lm_config_scalar(config, lm_text_get(&text), draw(2) == 0, &where);
+  struct lm_value *value = lm_config_scalar(config, lm_text_get(&text), draw(2) == 0, &where);
   lm_text_release(&text);
   return value;
 }
@@ -89,8 +130,9 @@ static struct lm_value *random_list(struct lm_config *config, int depth)
 static struct lm_value *random_value(struct lm_config *config, int depth)
 {
   uint32_t kind = draw(depth <= 0 ? 1 : 3);
-  return kind == 0 ? random_scalar(config)
-                   : kind == 1 ? random_map(config, depth) : random_list(config, depth);
+  return kind == 0   ? random_scalar(config)
+         : kind == 1 ? random_map(config, depth)
+                     : random_list(config, depth);
 }
 
 /* Same text, and every reading gives the same. */
@@ -114,10 +156,9 @@ static bool same_tree(const struct lm_value *a, const struct lm_value *b)
     return same_scalar(a, b);
   }
   for (size_t i = 0; same && i < a->count; i++) {
-    same = a->kind == LM_VALUE_LIST
-               ? same_tree(a->items[i], b->items[i])
-               : strcmp(a->pairs[i].key, b->pairs[i].key) == 0 &&
-                     same_tree(a->pairs[i].value, b->pairs[i].value);
+    same = a->kind == LM_VALUE_LIST ? same_tree(a->items[i], b->items[i])
+                                    : strcmp(a->pairs[i].key, b->pairs[i].key) == 0 &&
+                                          same_tree(a->pairs[i].value, b->pairs[i].value);
   }
   return same;
 }
@@ -168,32 +209,31 @@ Test(config_write, every_word_reads_back_the_same)
 
 Test(config_write, whole_experiments_look_as_people_write_them)
 {
-  static const char text[] =
-      "data:\n"
-      "  train:\n"
-      "    moons:\n"
-      "      samples: 1000\n"
-      "      noise: 0.1\n"
-      "  transforms:\n"
-      "    - scale:\n"
-      "        by: 1/255\n"
-      "model:\n"
-      "  - dense:\n"
-      "      units: 16\n"
-      "    name: hidden\n"
-      "  - relu\n"
-      "  - - 1\n"
-      "    - []\n"
-      "    - {}\n"
-      "labels:\n"
-      "  - \"0\"\n"
-      "  - \"yes\"\n"
-      "  - null\n"
-      "  - /data/a b.csv\n"
-      "  - \"a: b\"\n"
-      "  - \"line\\nline\"\n"
-      "  - caf\xc3\xa9\n"
-      "\"\": \"\"\n";
+  static const char text[] = "data:\n"
+                             "  train:\n"
+                             "    moons:\n"
+                             "      samples: 1000\n"
+                             "      noise: 0.1\n"
+                             "  transforms:\n"
+                             "    - scale:\n"
+                             "        by: 1/255\n"
+                             "model:\n"
+                             "  - dense:\n"
+                             "      units: 16\n"
+                             "    name: hidden\n"
+                             "  - relu\n"
+                             "  - - 1\n"
+                             "    - []\n"
+                             "    - {}\n"
+                             "labels:\n"
+                             "  - \"0\"\n"
+                             "  - \"yes\"\n"
+                             "  - null\n"
+                             "  - /data/a b.csv\n"
+                             "  - \"a: b\"\n"
+                             "  - \"line\\nline\"\n"
+                             "  - caf\xc3\xa9\n"
+                             "\"\": \"\"\n";
   struct lm_config *config = parse_good(text);
   char *again = written(config);
   cr_assert_str_eq(again, text);

@@ -59,8 +59,8 @@ static inline bool scratch_holds(const char *path, const void *bytes, size_t siz
     return false;
   }
   char *found = malloc(size + 1);
-  bool same = found != NULL && fread(found, 1, size + 1, file) == size &&
-              memcmp(found, bytes, size) == 0;
+  bool same =
+      found != NULL && fread(found, 1, size + 1, file) == size && memcmp(found, bytes, size) == 0;
   free(found);
   (void)fclose(file);
   return same;

@@ -145,8 +145,7 @@ static bool replace_with_fault(struct scratch *scratch, int nth, bool forever, i
   cr_assert(is_old == (strstr(error.text, "cannot be written") != NULL ||
                        strstr(error.text, "cannot keep") != NULL),
             "call %d: %s", nth, error.text);
-  cr_assert(status == LAMINA_OK || strstr(error.text, strerror(reason)) != NULL, "%s",
-            error.text);
+  cr_assert(status == LAMINA_OK || strstr(error.text, strerror(reason)) != NULL, "%s", error.text);
   return !faults.struck;
 }
 
@@ -201,7 +200,7 @@ Test(io_faults, interruptions_and_short_counts_change_nothing)
     faults.slow = false;
     faults.no_links = false;
     cr_assert(replaced == LAMINA_OK && read == LAMINA_OK, "%s", error.text);
-    cr_assert(bytes.size == sizeof new && memcmp(bytes.bytes, new, sizeof new) == 0);
+    cr_assert(bytes.size == sizeof new &&memcmp(bytes.bytes, new, sizeof new) == 0);
     cr_assert(scratch_count(&scratch, "") == 2);
     lm_bytes_release(&bytes);
   }

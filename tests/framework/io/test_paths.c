@@ -37,9 +37,8 @@ Test(paths, begin_at_the_working_directory_when_nothing_else_is_said)
 {
   char here[4096];
   cr_assert(getcwd(here, sizeof here) != NULL);
-  static const char *const rows[][3] = {{"a/b", NULL, "/a/b"},
-                                        {"../b", "some/folder", "/some/b"},
-                                        {"", NULL, ""}};
+  static const char *const rows[][3] = {
+      {"a/b", NULL, "/a/b"}, {"../b", "some/folder", "/some/b"}, {"", NULL, ""}};
   for (size_t i = 0; i < 3; i++) {
     char *path = lm_path_absolute(rows[i][0], rows[i][1]);
     cr_assert(strncmp(path, here, strlen(here)) == 0, "%s", path);
@@ -141,13 +140,20 @@ Test(stale, files_go_when_their_writer_is_dead_and_only_they)
     const char *format;
     bool goes;
   } rows[] = {
-      {".a.%ld.tmp", true},           {".checkpoint.safetensors.%ld.tmp", true},
-      {"a.%ld.tmp", false},           {".%ld.tmp", false},
-      {"..%ld.tmp", false},           {".a.0%ld.tmp", false},
-      {".a.%ld", false},              {".a.%ld.tmp~", false},
-      {".a.x%ld.tmp", false},         {".a-%ld.tmp", false},
-      {".a.%ld99999999.tmp", false},  {".a..tmp", false},
-      {".tmp", false},                {".a.1.tmp", false},
+      {".a.%ld.tmp", true},
+      {".checkpoint.safetensors.%ld.tmp", true},
+      {"a.%ld.tmp", false},
+      {".%ld.tmp", false},
+      {"..%ld.tmp", false},
+      {".a.0%ld.tmp", false},
+      {".a.%ld", false},
+      {".a.%ld.tmp~", false},
+      {".a.x%ld.tmp", false},
+      {".a-%ld.tmp", false},
+      {".a.%ld99999999.tmp", false},
+      {".a..tmp", false},
+      {".tmp", false},
+      {".a.1.tmp", false},
       {".a.-%ld.tmp", false},
   };
   enum { N = sizeof rows / sizeof rows[0] };

@@ -21,10 +21,8 @@ static enum lamina_status replace(const char *path, const char *previous, const 
                                   size_t size, struct lm_error *error)
 {
   /* Two pieces and empty ones around them, as the pieces of a real file may be. */
-  const struct lm_piece pieces[] = {{NULL, 0},
-                                    {bytes, size / 3},
-                                    {NULL, 0},
-                                    {(const char *)bytes + size / 3, size - size / 3}};
+  const struct lm_piece pieces[] = {
+      {NULL, 0}, {bytes, size / 3}, {NULL, 0}, {(const char *)bytes + size / 3, size - size / 3}};
   return lm_file_replace(path, previous, pieces, 4, error);
 }
 
@@ -126,8 +124,7 @@ static void write_in_room(struct scratch *scratch, size_t room, const char *byte
 {
   struct lm_error error = {0};
   const char *path = scratch_path(scratch, "file");
-  enum lamina_status status = replace(path, scratch_path(scratch, "previous"), bytes, size,
-                                      &error);
+  enum lamina_status status = replace(path, scratch_path(scratch, "previous"), bytes, size, &error);
   if (status == LAMINA_OK) {
     cr_assert(room >= size && scratch_holds(path, bytes, size), "%zu", room);
     cr_assert(scratch_holds(scratch_path(scratch, "previous"), old, sizeof old));

@@ -72,10 +72,10 @@ static size_t scalars(const char *text, char out[][64], size_t most)
 
 Test(inspect, the_yaml_parses_and_has_a_value_for_every_setting)
 {
-  static const char *const expected[] = {
-      "settings", "units", "1",     "rate", "1e-3",  "fraction", "1/255", "bias",    "true", "mode",
-      "zeros",    "label", "",      "file", "FILE",  "sizes",    "3",     "3",       "weights",
-      "0.5",      "1/3"};
+  static const char *const expected[] = {"settings", "units", "1",    "rate",  "1e-3",  "fraction",
+                                         "1/255",    "bias",  "true", "mode",  "zeros", "label",
+                                         "",         "file",  "FILE", "sizes", "3",     "3",
+                                         "weights",  "0.5",   "1/3"};
   char found[32][64];
   char *text = inspect("layer_settings", LM_CLI_YAML);
   size_t count = scalars(text, found, 32);
@@ -135,13 +135,13 @@ Test(inspect, the_list_is_a_table_and_json)
   place_copy(&place, "layer_newer.so", "layer_newer.so");
   cr_assert_eq(lm_cli_list(registry, LAMINA_KIND_LAYER, false, &text, &error), LAMINA_OK);
   char line[256];
-  (void)snprintf(line, sizeof line, "\nlayer  sin    1.0.0    %-9s  %s/layer_sin.so\n",
-                 LAMINA_ISA, place.path);
+  (void)snprintf(line, sizeof line, "\nlayer  sin    1.0.0    %-9s  %s/layer_sin.so\n", LAMINA_ISA,
+                 place.path);
   const char *const words[] = {"KIND   NAME   VERSION  CPU", "needs Lamina ABI 1.3"};
   expect_words(lm_text_get(&text), words, 2);
   if (strlen(LAMINA_ISA) == 6) {
-    (void)snprintf(line, sizeof line, "\nlayer  sin    1.0.0    %s  %s/layer_sin.so\n",
-                   LAMINA_ISA, place.path);
+    (void)snprintf(line, sizeof line, "\nlayer  sin    1.0.0    %s  %s/layer_sin.so\n", LAMINA_ISA,
+                   place.path);
     cr_expect_not_null(strstr(lm_text_get(&text), line), "%s", lm_text_get(&text));
   }
   lm_text_clear(&text);
@@ -165,21 +165,21 @@ Test(inspect, the_list_is_a_table_and_json)
 
 Test(inspect, a_tour_names_each_plugin_that_misbehaves_and_goes_on)
 {
-  static const char *const files[] = {"layer_abort.so",     "layer_bad_magic.so", "layer_crash.so",
-                                      "layer_exit.so",      "layer_hang.so",      "layer_newer.so",
-                                      "layer_rounding.so",  "layer_sin.so",       "layer_square.so",
-                                      "layer_undefined_function.so"};
-  static const char *const words[] = {
-      "layer 'abort': crashed with signal 6",
-      "layer 'bad_magic': refused layer 'bad_magic' from",
-      "layer 'crash': crashed with signal 11",
-      "layer 'exit': ended the process with status 0 while",
-      "layer 'hang': does not come back: stopped after 2500 ms",
-      "layer 'newer': refused layer 'newer'",
-      "layer 'rounding': refused layer 'rounding' from",
-      "layer 'sin': loads (",
-      "layer 'square': loads (",
-      "undefined symbol: lamina_test_no_such_function"};
+  static const char *const files[] = {"layer_abort.so",    "layer_bad_magic.so",
+                                      "layer_crash.so",    "layer_exit.so",
+                                      "layer_hang.so",     "layer_newer.so",
+                                      "layer_rounding.so", "layer_sin.so",
+                                      "layer_square.so",   "layer_undefined_function.so"};
+  static const char *const words[] = {"layer 'abort': crashed with signal 6",
+                                      "layer 'bad_magic': refused layer 'bad_magic' from",
+                                      "layer 'crash': crashed with signal 11",
+                                      "layer 'exit': ended the process with status 0 while",
+                                      "layer 'hang': does not come back: stopped after 2500 ms",
+                                      "layer 'newer': refused layer 'newer'",
+                                      "layer 'rounding': refused layer 'rounding' from",
+                                      "layer 'sin': loads (",
+                                      "layer 'square': loads (",
+                                      "undefined symbol: lamina_test_no_such_function"};
   struct place place = place_make();
   struct lm_text text = {0};
   struct lm_error error = {0};

@@ -202,9 +202,9 @@ Test(list, instruction_sets_are_those_of_the_headers)
   cr_expect(lm_isa_runs("generic"));
   cr_expect_not(lm_isa_runs("x86-64-v9"));
 #if defined(__x86_64__)
-  cr_expect_eq(lm_isa_runs("x86-64-v3"),
-               __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                   __builtin_cpu_supports("bmi2"));
+  cr_expect_eq(lm_isa_runs("x86-64-v3"), __builtin_cpu_supports("avx2") &&
+                                             __builtin_cpu_supports("fma") &&
+                                             __builtin_cpu_supports("bmi2"));
 #endif
 }
 
@@ -220,10 +220,14 @@ Test(list, kinds_and_files_have_one_spelling)
     const char *file;
     enum lm_file_name what;
     const char *name;
-  } rows[] = {{"layer_a_b1.so", LM_FILE_PLUGIN, "a_b1"}, {"layer_.so", LM_FILE_BAD_NAME, ""},
-              {"layer.so", LM_FILE_OTHER, NULL},         {"layer_a.so.1", LM_FILE_OTHER, NULL},
-              {"player_a.so", LM_FILE_OTHER, NULL},      {"layer_A.so", LM_FILE_BAD_NAME, "A"},
-              {".so", LM_FILE_OTHER, NULL},              {"layer_a.b.so", LM_FILE_BAD_NAME, "a.b"}};
+  } rows[] = {{"layer_a_b1.so", LM_FILE_PLUGIN, "a_b1"},
+              {"layer_.so", LM_FILE_BAD_NAME, ""},
+              {"layer.so", LM_FILE_OTHER, NULL},
+              {"layer_a.so.1", LM_FILE_OTHER, NULL},
+              {"player_a.so", LM_FILE_OTHER, NULL},
+              {"layer_A.so", LM_FILE_BAD_NAME, "A"},
+              {".so", LM_FILE_OTHER, NULL},
+              {"layer_a.b.so", LM_FILE_BAD_NAME, "a.b"}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     uint32_t kind = 0;
     char name[LM_NAME_MAX + 1] = "";

@@ -92,8 +92,8 @@ Test(load, a_constructor_that_changes_the_process_is_undone_and_refused_every_ti
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     for (int round = 0; round < 4; round++) {
       struct lm_error error;
-      cr_expect_null(open_fixture(registries[round % 2], names[i], &error), "%s round %d",
-                     names[i], round);
+      cr_expect_null(open_fixture(registries[round % 2], names[i], &error), "%s round %d", names[i],
+                     round);
       cr_expect_eq(error.status, LAMINA_E_PLUGIN);
       cr_expect_not_null(strstr(error.text, "while it was loaded it "), "%s", error.text);
       expect_untouched(names[i]);
@@ -138,16 +138,15 @@ Test(load, one_file_by_two_paths_is_found_and_opened_once)
   const struct lm_plugin *linked;
   struct lm_registry *registry = registry_on(place.path, NULL);
   place_copy(&place, "layer_sin.so", "layer_sin.so");
-  cr_assert_eq(lm_registry_open_file(registry, place_file(&place, "layer_sin.so"), &opened,
-                                     &error),
+  cr_assert_eq(lm_registry_open_file(registry, place_file(&place, "layer_sin.so"), &opened, &error),
                LAMINA_OK, "%s", error.text);
   cr_assert_eq(lm_registry_find(registry, LAMINA_KIND_LAYER, "sin", &found, &error), LAMINA_OK);
   cr_expect_eq(opened, found);
   (void)mkdir(place_file(&place, "b"), 0755);
   cr_assert_eq(symlink("../layer_sin.so", place_file(&place, "b/layer_sin.so")), 0);
-  cr_assert_eq(lm_registry_open_file(registry, place_file(&place, "b/layer_sin.so"), &linked,
-                                     &error),
-               LAMINA_OK, "%s", error.text);
+  cr_assert_eq(
+      lm_registry_open_file(registry, place_file(&place, "b/layer_sin.so"), &linked, &error),
+      LAMINA_OK, "%s", error.text);
   cr_expect_eq(linked->info.name, found->info.name, "the file was loaded twice");
   lm_registry_free(registry);
   place_remove(&place);

@@ -214,9 +214,9 @@ Test(refusals, a_renamed_file_is_told_its_right_name)
   const struct lm_plugin *plugin;
   struct lm_error error = {0};
   place_copy(&place, "layer_square.so", "layer.square.so");
-  cr_expect_eq(lm_registry_open_file(registry, place_file(&place, "layer.square.so"), &plugin,
-                                     &error),
-               LAMINA_E_INVALID);
+  cr_expect_eq(
+      lm_registry_open_file(registry, place_file(&place, "layer.square.so"), &plugin, &error),
+      LAMINA_E_INVALID);
   lm_registry_free(registry);
   place_remove(&place);
 }
@@ -240,8 +240,7 @@ Test(refusals, a_file_that_others_can_write_is_refused)
   }
   const struct lm_plugin *plugin;
   struct lm_error error = {0};
-  cr_expect_eq(lm_registry_open_file(registry, path, &plugin, &error), LAMINA_OK, "%s",
-               error.text);
+  cr_expect_eq(lm_registry_open_file(registry, path, &plugin, &error), LAMINA_OK, "%s", error.text);
   lm_registry_free(registry);
   place_remove(&place);
 }
@@ -253,9 +252,8 @@ Test(refusals, names_that_are_no_names_never_become_paths)
   char long_name[10001];
   memset(long_name, 'a', sizeof long_name - 1);
   long_name[sizeof long_name - 1] = '\0';
-  const char *const names[] = {"",    "../sin", "/tmp/x", "a/b",        "Sin",      "1sin",
-                               "a.b", "a b",    "_a",     "s\xc3\xafn", long_name,  "a\n",
-                               "a-b", ".",      "%s%n",   "a;b"};
+  const char *const names[] = {"",   "../sin",     "/tmp/x",  "a/b", "Sin", "1sin", "a.b",  "a b",
+                               "_a", "s\xc3\xafn", long_name, "a\n", "a-b", ".",    "%s%n", "a;b"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     const struct lm_plugin *plugin;
     struct lm_error error = {0};

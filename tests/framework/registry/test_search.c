@@ -153,8 +153,7 @@ Test(search, a_directory_that_cannot_be_read_is_told)
     (void)seteuid(12345);
   }
   cr_expect_eq(find(registry, "sin", &plugin, &error), LAMINA_E_MISSING);
-  cr_expect_not_null(strstr(error.text, "/a cannot be read: Permission denied"), "%s",
-                     error.text);
+  cr_expect_not_null(strstr(error.text, "/a cannot be read: Permission denied"), "%s", error.text);
   if (is_root) {
     (void)seteuid(0);
   }
@@ -233,9 +232,12 @@ Test(search, the_order_is_option_environment_experiment_program_build)
                LAMINA_OK);
   cr_assert_eq(lm_registry_add_directory(registry, "/experiment", &error), LAMINA_OK);
   cr_assert_eq(lm_registry_add_directory(registry, "/option", &error), LAMINA_OK);
-  const char *const expected[] = {"/option",        "/environment/1",
-                                  "/environment/2", "/experiment",
-                                  place_file(&place, "lib/lamina/1"), LM_PLUGIN_DIR};
+  const char *const expected[] = {"/option",
+                                  "/environment/1",
+                                  "/environment/2",
+                                  "/experiment",
+                                  place_file(&place, "lib/lamina/1"),
+                                  LM_PLUGIN_DIR};
   cr_assert_eq(registry->search.count, 6);
   for (size_t i = 0; i < 6; i++) {
     cr_expect_str_eq(registry->search.items[i].path, expected[i]);

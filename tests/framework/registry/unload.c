@@ -10,9 +10,9 @@
 
 #include "place.h"
 
-static const char *const names[] = {"layer_sin",          "layer_square",    "layer_settings",
-                                    "layer_newer_structs", "layer_bad_magic", "layer_rounding",
-                                    "layer_undefined_function"};
+static const char *const names[] = {
+    "layer_sin",       "layer_square",   "layer_settings",          "layer_newer_structs",
+    "layer_bad_magic", "layer_rounding", "layer_undefined_function"};
 
 static int count_fixture(struct dl_phdr_info *info, size_t size, void *arg)
 {

@@ -62,8 +62,7 @@ static enum lamina_status fill_with(struct scene *scene, const struct lm_setting
                             &scene->error) == LAMINA_OK,
             "%s: %s", text, scene->error.text);
   struct lm_value *map = lm_value_get(lm_config_root(scene->config), "s");
-  const struct lm_settings_use use = {scene->config, map, {"/exp/t.yaml", 7, 3},
-                                      also,          hear, scene};
+  const struct lm_settings_use use = {scene->config, map, {"/exp/t.yaml", 7, 3}, also, hear, scene};
   return lm_settings_fill(settings, &use, &scene->all, &scene->memory, &scene->error);
 }
 
@@ -81,9 +80,9 @@ static void leave(struct scene *scene)
 Test(settings, given_values_arrive_in_their_fields)
 {
   struct scene scene;
-  cr_assert(fill(&scene, "s: {count: 100, rate: 1e-3, flag: false, mode: twos, label: 12, "
-                         "file: /d/./x, sizes: [9, 1, 5], weights: [1, 0.5, 1/8], any: -5}") ==
-                LAMINA_OK,
+  cr_assert(fill(&scene,
+                 "s: {count: 100, rate: 1e-3, flag: false, mode: twos, label: 12, "
+                 "file: /d/./x, sizes: [9, 1, 5], weights: [1, 0.5, 1/8], any: -5}") == LAMINA_OK,
             "%s", scene.error.text);
   cr_expect(scene.all.count == 100 && scene.all.rate == 1e-3 && scene.all.flag == 0);
   cr_expect(scene.all.mode == 2 && scene.all.any == -5);
@@ -147,23 +146,19 @@ Test(settings, no_map_is_all_defaults)
 }
 
 /* For each field: which of these values it accepts (Y), each at column `s: {NAME: `. */
-static const char *const values[] = {"null", "-1",   "0",    "2147483648", "9223372036854775808",
+static const char *const values[] = {"null",  "-1",   "0",    "2147483648", "9223372036854775808",
                                      "1e400", ".nan", ".inf", "[]",         "{}",
-                                     "text", "''",   "[0]",  "[x]",        "yes",
-                                     "0x10", "'1'",  "true", "1.5",        "[[1]]"};
+                                     "text",  "''",   "[0]",  "[x]",        "yes",
+                                     "0x10",  "'1'",  "true", "1.5",        "[[1]]"};
 static const struct {
   const char *name, *accepts;
 } fields[] = {
     /*           null, -1, 0, 2^31, 2^63, 1e400, nan, inf, [], {}, text, '', [0], [x], yes, 0x10,
      *           '1', true, 1.5, [[1]] */
-    {"count", "..Y................."},
-    {"rate", "...................."},
-    {"flag", ".................Y.."},
-    {"mode", "...................."},
-    {"label", ".YYYYYYY..YY..YYYYY."},
-    {"file", ".YYYYYYY..Y...YYYYY."},
-    {"sizes", "........Y..........."},
-    {"weights", "........Y...Y......."},
+    {"count", "..Y................."}, {"rate", "...................."},
+    {"flag", ".................Y.."},  {"mode", "...................."},
+    {"label", ".YYYYYYY..YY..YYYYY."}, {"file", ".YYYYYYY..Y...YYYYY."},
+    {"sizes", "........Y..........."}, {"weights", "........Y...Y......."},
     {"any", ".YYYY.............Y."},
 };
 
@@ -205,15 +200,13 @@ Test(settings, every_type_meets_every_value)
 static const struct {
   const char *text, *sentence;
 } messages[] = {
-    {"s: {cuont: 1}",
-     "/exp/t.yaml:1:5: unknown key 'cuont' in layer 'all', did you mean 'count'?"},
+    {"s: {cuont: 1}", "/exp/t.yaml:1:5: unknown key 'cuont' in layer 'all', did you mean 'count'?"},
     {"s: {zzzzzz: 1}",
      "/exp/t.yaml:1:5: unknown key 'zzzzzz' in layer 'all', expected one of: count, rate, flag, "
      "mode, label, file, sizes, weights, any"},
     {"s: {count: 101}",
      "/exp/t.yaml:1:12: count of layer 'all': expected an integer in [0, 100], found 101"},
-    {"s: {rate: 0}",
-     "/exp/t.yaml:1:11: rate of layer 'all': expected a number in (0, 1], found 0"},
+    {"s: {rate: 0}", "/exp/t.yaml:1:11: rate of layer 'all': expected a number in (0, 1], found 0"},
     {"s: {any: .inf}",
      "/exp/t.yaml:1:10: any of layer 'all': expected a finite number, found .inf"},
     {"s: {sizes: [1, 10]}",
@@ -319,8 +312,7 @@ Test(settings, renamed_keys_are_taken_with_one_warning)
   cr_assert(fill_with(&scene, &renamed_table, "s: {lr: 0.5}", NULL) == LAMINA_OK, "%s",
             scene.error.text);
   cr_expect(scene.warnings == 1);
-  cr_expect_str_eq(scene.warning,
-                   "/exp/t.yaml:1:5: 'lr' of optimizer 'x' is now called 'rate'");
+  cr_expect_str_eq(scene.warning, "/exp/t.yaml:1:5: 'lr' of optimizer 'x' is now called 'rate'");
   struct renamed renamed;
   memcpy(&renamed, &scene.all, sizeof renamed);
   cr_expect(renamed.rate == 0.5);
@@ -328,8 +320,7 @@ Test(settings, renamed_keys_are_taken_with_one_warning)
   cr_expect_str_eq(lm_text_get(&text), "s:\n  rate: 0.5\n  file: \"\"\n");
   lm_text_release(&text);
   leave(&scene);
-  cr_expect(fill_with(&scene, &renamed_table, "s: {lr: 0.5, rate: 1}", NULL) ==
-            LAMINA_E_INVALID);
+  cr_expect(fill_with(&scene, &renamed_table, "s: {lr: 0.5, rate: 1}", NULL) == LAMINA_E_INVALID);
   cr_expect_str_eq(scene.error.text, "/exp/t.yaml:1:5: 'lr' of optimizer 'x' is the old name of "
                                      "'rate', which is given too");
   leave(&scene);
@@ -366,8 +357,8 @@ Test(settings, paths_of_overrides_start_in_the_working_directory)
   char here[4096];
   cr_assert(lm_config_parse(text, strlen(text), "/exp/t.yaml", &override, 1, &scene.config,
                             &scene.error) == LAMINA_OK);
-  const struct lm_settings_use use = {
-      .config = scene.config, .map = lm_value_get(lm_config_root(scene.config), "s")};
+  const struct lm_settings_use use = {.config = scene.config,
+                                      .map = lm_value_get(lm_config_root(scene.config), "s")};
   cr_assert(lm_settings_fill(&table, &use, &scene.all, &scene.memory, &scene.error) == LAMINA_OK);
   cr_assert_not_null(getcwd(here, sizeof here));
   (void)snprintf(expected, sizeof expected, "%s/sub/x", here);
@@ -412,8 +403,7 @@ static const struct {
     {{.name = "x", .type = "i64s", .deflt = "[0]", .range = "[1, 2]", .doc = "d"}, "[1, 2]"},
     {{.name = "x", .type = "i64", .deflt = "1", .doc = "d", .offset = 12}, "outside"},
     {{.name = "x", .type = "i64s", .deflt = "[]", .doc = "d", .offset = 8}, "outside"},
-    {{.name = "x", .type = "bool", .deflt = "true", .doc = "d", .offset = 4294967295u},
-     "outside"},
+    {{.name = "x", .type = "bool", .deflt = "true", .doc = "d", .offset = 4294967295u}, "outside"},
     {{.name = "x", .type = "i64", .deflt = "1", .doc = "d", .offset = 4}, "aligned"},
     {{.name = "x", .type = "i64", .deflt = "1", .doc = "d", .flags = LAMINA_SETTING_REQUIRED},
      "required"},
@@ -471,8 +461,8 @@ static void fail_once(const char *text, int64_t countdown, bool *done)
   struct scene scene = {0};
   cr_assert(lm_config_parse(text, strlen(text), "/exp/t.yaml", NULL, 0, &scene.config,
                             &scene.error) == LAMINA_OK);
-  const struct lm_settings_use use = {
-      .config = scene.config, .map = lm_value_get(lm_config_root(scene.config), "s")};
+  const struct lm_settings_use use = {.config = scene.config,
+                                      .map = lm_value_get(lm_config_root(scene.config), "s")};
   lm_alloc_fail_after(countdown, false);
   enum lamina_status status = lm_settings_check(&table, sizeof(struct all), &scene.error);
   if (status == LAMINA_OK) {
