@@ -111,10 +111,10 @@ struct lamina_plugin {
  * size of the field is checked by the compiler: a wrong one makes an array of negative size. */
 #define LAMINA_FIELD_(T, field, C) \
   ((uint32_t)(offsetof(T, field) + 0 * sizeof(char[sizeof(((T *)0)->field) == sizeof(C) ? 1 : -1])))
-#define LAMINA_ROW_(T, field, C, type, deflt, range, unit, doc, flags)                   \
-  {                                                                                      \
-#field, type, deflt, range, unit, doc, NULL, flags, 0, LAMINA_FIELD_(T, field, C), 0 \
-  }
+/* clang-format off */
+#define LAMINA_ROW_(T, field, C, type, deflt, range, unit, doc, flags) \
+  { #field, type, deflt, range, unit, doc, NULL, flags, 0, LAMINA_FIELD_(T, field, C), 0 }
+/* clang-format on */
 
 #define LAMINA_I64(T, field, deflt, range, doc) \
   LAMINA_ROW_(T, field, int64_t, "i64", deflt, range, NULL, doc, 0)
@@ -208,32 +208,20 @@ struct lamina_nothing {
  * @param table    address of the function table of the kind
  */
 #define LAMINA_PLUGIN(...) LAMINA_PLUGIN_(__VA_ARGS__)
-#define LAMINA_PLUGIN_(KIND, kind, name, version, summary, T, rows, n, table)                     \
-  static const char lamina_marker_[] = "\177LAMINA\0abi=" LAMINA_VERSION_TEXT_(                   \
-      LAMINA_TARGET_MINOR) "\0built=" LAMINA_VERSION_TEXT_(LAMINA_ABI_MINOR) "\0kind=" #kind      \
-                                                                             "\0name=" #name      \
-                                                                             "\0version=" version \
-                                                                             "\0isa=" LAMINA_ISA  \
-                                                                             "\0";                \
-  LAMINA_EXTERN_ LAMINA_EXPORT const struct lamina_plugin kind##_##name##_LTX_lamina_plugin_v1;   \
-  LAMINA_USED const struct lamina_plugin kind##_##name##_LTX_lamina_plugin_v1 = {                 \
-      LAMINA_MAGIC,                                                                               \
-      (uint32_t)sizeof(struct lamina_plugin),                                                     \
-      LAMINA_ABI_MAJOR,                                                                           \
-      LAMINA_ABI_MINOR,                                                                           \
-      LAMINA_TARGET_MINOR,                                                                        \
-      LAMINA_KIND_##KIND,                                                                         \
-      #name,                                                                                      \
-      version,                                                                                    \
-      lamina_marker_,                                                                             \
-      summary,                                                                                    \
-      LAMINA_LICENSE,                                                                             \
-      LAMINA_ORIGIN,                                                                              \
-      rows,                                                                                       \
-      n,                                                                                          \
-      (uint32_t)sizeof(struct lamina_setting),                                                    \
-      sizeof(T),                                                                                  \
-      table}
+/* clang-format off */
+#define LAMINA_PLUGIN_(KIND, kind, name, version, summary, T, rows, n, table)                   \
+  static const char lamina_marker_[] =                                                         \
+      "\177LAMINA\0abi=" LAMINA_VERSION_TEXT_(LAMINA_TARGET_MINOR)                             \
+      "\0built=" LAMINA_VERSION_TEXT_(LAMINA_ABI_MINOR)                                        \
+      "\0kind=" #kind "\0name=" #name "\0version=" version "\0isa=" LAMINA_ISA "\0";           \
+  LAMINA_EXTERN_ LAMINA_EXPORT const struct lamina_plugin                                      \
+      kind##_##name##_LTX_lamina_plugin_v1;                                                    \
+  LAMINA_USED const struct lamina_plugin kind##_##name##_LTX_lamina_plugin_v1 = {              \
+      LAMINA_MAGIC, (uint32_t)sizeof(struct lamina_plugin), LAMINA_ABI_MAJOR, LAMINA_ABI_MINOR, \
+      LAMINA_TARGET_MINOR, LAMINA_KIND_##KIND, #name, version, lamina_marker_, summary,        \
+      LAMINA_LICENSE, LAMINA_ORIGIN, rows, n, (uint32_t)sizeof(struct lamina_setting),         \
+      sizeof(T), table}
+/* clang-format on */
 
 #ifdef __cplusplus
 }
