@@ -4,9 +4,12 @@
  * is taken: largest buffer first ("greedy by size", Pisarchyk and Lee, arXiv:2001.03288), longest
  * life first, which stacks what waits for backward, earliest first; and what finds the lower end
  * taken may go to the upper end, which suits chains, where one buffer is made from the one
- * before it. Beside the size reached stands the bound: the most bytes alive at one time.
+ * before it. While an arrangement is above the bound, the buffer that reaches highest is placed
+ * first and all of them again, a few times. Beside the size reached stands the bound: the most
+ * bytes alive at one time.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "planner/plan_internal.h"
@@ -122,63 +125,114 @@ static void place_apart(struct lm_plan *plan)
   }
 }
 
-/** One way to go about it. */
-struct strategy {
-  int (*order)(const void *left, const void *right);
-  bool both_ends;
+/** The search for a small arena. */
+struct search {
+  struct lm_plan *plan;
+  struct lm_buffer **order, **placed;
+  size_t *best; /* offsets of the smallest arena so far */
 };
 
-/* Places all buffers; returns the size of the arena. */
-static size_t place(struct lm_plan *plan, const struct strategy *strategy, struct lm_buffer **order,
-                    struct lm_buffer **placed)
+/* Places the buffers in the present order; returns the size of the arena. */
+static size_t place(const struct search *search, bool both_ends)
 {
+  const struct lm_plan *plan = search->plan;
+  struct lm_buffer **order = search->order;
   size_t most = 0;
   for (size_t i = 0; i < plan->n_buffers; i++) {
-    order[i] = &plan->buffers[i];
-  }
-  qsort(order, plan->n_buffers, sizeof *order, strategy->order);
-  for (size_t i = 0; i < plan->n_buffers; i++) {
-    size_t offset = lowest_offset(order[i], placed, i);
-    if (strategy->both_ends && offset > 0) {
-      size_t high = highest_offset(order[i], placed, i, plan->bound_bytes);
+    size_t offset = lowest_offset(order[i], search->placed, i);
+    if (both_ends && offset > 0) {
+      size_t high = highest_offset(order[i], search->placed, i, plan->bound_bytes);
       offset = high != SIZE_MAX ? high : offset;
     }
     order[i]->offset = offset;
-    insert_by_offset(order[i], placed, i);
+    insert_by_offset(order[i], search->placed, i);
     size_t end = order[i]->offset + padded(order[i]);
     most = end > most ? end : most;
   }
   return most;
 }
 
+/* Keeps an arrangement when it is the smallest so far. */
+static void keep_if_smaller(const struct search *search, size_t bytes)
+{
+  if (bytes >= search->plan->arena_bytes) {
+    return;
+  }
+  search->plan->arena_bytes = bytes;
+  for (size_t i = 0; i < search->plan->n_buffers; i++) {
+    search->best[i] = search->plan->buffers[i].offset;
+  }
+}
+
+/* Moves the buffer that reaches highest to the front, where it finds the lowest place. */
+static void promote_highest(const struct search *search)
+{
+  struct lm_buffer **order = search->order;
+  size_t at = 0;
+  for (size_t i = 1; i < search->plan->n_buffers; i++) {
+    if (order[i]->offset + padded(order[i]) > order[at]->offset + padded(order[at])) {
+      at = i;
+    }
+  }
+  struct lm_buffer *highest = order[at];
+  memmove(order + 1, order, at * sizeof *order);
+  order[0] = highest;
+}
+
+/* One order to begin with, then repairs while there is something to gain. */
+static void try_order(const struct search *search, int (*compare)(const void *, const void *),
+                      bool both_ends)
+{
+  enum { REPAIRS = 48 };
+  struct lm_plan *plan = search->plan;
+  for (size_t i = 0; i < plan->n_buffers; i++) {
+    search->order[i] = &plan->buffers[i];
+  }
+  qsort(search->order, plan->n_buffers, sizeof *search->order, compare);
+  keep_if_smaller(search, place(search, both_ends));
+  for (int i = 0; i < REPAIRS && plan->arena_bytes > plan->bound_bytes; i++) {
+    promote_highest(search);
+    keep_if_smaller(search, place(search, both_ends));
+  }
+}
+
+static void find_offsets(const struct search *search)
+{
+  static const struct {
+    int (*compare)(const void *left, const void *right);
+    bool both_ends;
+  } ways[] = {
+      {by_size, false}, {by_life, false}, {by_first, true}, {by_life, true}, {by_size, true}};
+  struct lm_plan *plan = search->plan;
+  plan->arena_bytes = SIZE_MAX;
+  for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+    if (plan->arena_bytes > plan->bound_bytes) {
+      try_order(search, ways[i].compare, ways[i].both_ends);
+    }
+  }
+  for (size_t i = 0; i < plan->n_buffers; i++) {
+    plan->buffers[i].offset = search->best[i];
+  }
+}
+
 enum lamina_status lm_plan_arena(struct lm_plan *plan, uint32_t times, struct lm_error *error)
 {
-  static const struct strategy strategies[] = {
-      {by_size, false}, {by_life, false}, {by_first, true}, {by_life, true}, {by_size, true}};
-  const struct strategy *best = &strategies[0];
-  enum { COUNT = sizeof strategies / sizeof strategies[0] };
   plan->bound_bytes = liveness_bound(plan, times);
   if (plan->options.isolate) {
     place_apart(plan);
     return LAMINA_OK;
   }
-  struct lm_buffer **order = lm_alloc(plan->n_buffers, sizeof *order);
-  struct lm_buffer **placed = lm_alloc(plan->n_buffers, sizeof *placed);
-  enum lamina_status status = LAMINA_OK;
-  if (order == NULL || placed == NULL) {
-    status = lm_fail_memory(error, plan->n_buffers * sizeof *placed);
-    goto out;
+  size_t count = plan->n_buffers;
+  struct search search = {.plan = plan,
+                          .order = lm_alloc(count, sizeof *search.order),
+                          .placed = lm_alloc(count, sizeof *search.placed),
+                          .best = lm_alloc(count, sizeof *search.best)};
+  bool done = search.order != NULL && search.placed != NULL && search.best != NULL;
+  if (done) {
+    find_offsets(&search);
   }
-  plan->arena_bytes = place(plan, best, order, placed);
-  for (size_t i = 1; i < COUNT && plan->arena_bytes > plan->bound_bytes; i++) {
-    size_t bytes = place(plan, &strategies[i], order, placed);
-    best = bytes < plan->arena_bytes ? &strategies[i] : best;
-    plan->arena_bytes = bytes < plan->arena_bytes ? bytes : plan->arena_bytes;
-  }
-  plan->arena_bytes = place(plan, best, order, placed);
-
-out:
-  lm_free(order);
-  lm_free(placed);
-  return status;
+  lm_free(search.order);
+  lm_free(search.placed);
+  lm_free(search.best);
+  return done ? LAMINA_OK : lm_fail_memory(error, count * sizeof *search.best);
 }

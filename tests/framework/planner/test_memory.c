@@ -245,7 +245,7 @@ Test(arena, gives_the_same_bits_in_hundreds_of_random_graphs)
 Test(arena, is_near_the_bound_for_chains)
 {
   uint64_t seed = 7;
-  for (int round = 0; round < 40; round++) {
+  for (int round = 0; round < 120; round++) {
     static const char *const between[] = {"relu", "sigmoid", "tanh", "sin", "dropout"};
     struct ls_net net = {0};
     struct lm_text yaml = {0};
@@ -260,7 +260,7 @@ Test(arena, is_near_the_bound_for_chains)
     for (int train = 0; train < 2; train++) {
       const struct lm_plan *plan = ls_net_program(&net, 64, train != 0, false)->plan;
       /* Most reach the bound; what waits for backward leaves gaps that it does not see. */
-      size_t slack = plan->bound_bytes / (train != 0 ? 12 : 20);
+      size_t slack = plan->bound_bytes / 20;
       cr_expect_leq(plan->arena_bytes, plan->bound_bytes + slack,
                     "%zu instead of %zu bytes for %s\n%s", plan->arena_bytes, plan->bound_bytes,
                     train != 0 ? "training" : "evaluation", lm_text_get(&yaml));
