@@ -26,7 +26,7 @@ struct lm_cli {
   char seed[64];
   uint32_t threads; /* 0: as many as make sense */
   double seconds;   /* --seconds; 0: not given */
-  bool resume, json, yaml, classes, all, quiet, help, profile;
+  bool resume, json, yaml, classes, all, quiet, help, profile, dot;
   uint32_t load_seconds; /* LAMINA_LOAD_SECONDS: time for a plugin to load and set up; 0: usual */
   bool terminal, line_open; /* standard error is one; a progress line stands on it */
   struct lm_registry *registry;
@@ -84,6 +84,7 @@ void lm_cli_clear_line(struct lm_cli *cli);
 int64_t lm_cli_parameters(const struct lm_graph *graph, bool trained);
 
 /* Texts of `lamina summary` and `lamina plan`. */
+void lm_cli_dot_text(const struct lm_experiment *experiment, struct lm_text *out);
 void lm_cli_summary_text(const struct lm_experiment *experiment, struct lm_text *out);
 enum lamina_status lm_cli_plan_text(const struct lm_experiment *experiment, struct lm_text *out,
                                     struct lm_error *error) LM_MUST_CHECK;

@@ -40,6 +40,7 @@ static const char OPTIONS[] =
     "  --output FILE       predict: write there instead of to standard output\n"
     "  --classes           predict: the class of each sample in front\n"
     "  --json, --yaml      other forms of output\n"
+    "  --dot               summary: the graph in the language of Graphviz\n"
     "  --all               inspect: every plugin on the search path\n"
     "  --quiet             no progress\n"
     "  --help, --version\n"

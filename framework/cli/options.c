@@ -32,6 +32,7 @@ static const struct option options[] = {
     {"--classes", FLAG, AT(classes)},
     {"--json", FLAG, AT(json)},
     {"--yaml", FLAG, AT(yaml)},
+    {"--dot", FLAG, AT(dot)},
     {"--all", FLAG, AT(all)},
     {"--quiet", FLAG, AT(quiet)},
     {"--help", FLAG, AT(help)},

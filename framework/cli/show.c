@@ -123,7 +123,11 @@ enum lamina_status lm_command_summary(struct lm_cli *cli, struct lm_error *error
   struct lm_experiment *experiment = NULL;
   struct lm_text text = {0};
   LM_TRY(lm_cli_experiment(cli, &experiment, error));
-  lm_cli_summary_text(experiment, &text);
+  if (cli->dot) {
+    lm_cli_dot_text(experiment, &text);
+  } else {
+    lm_cli_summary_text(experiment, &text);
+  }
   lm_experiment_free(experiment);
   return lm_cli_print(&text, error);
 }

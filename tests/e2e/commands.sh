@@ -25,6 +25,10 @@ wants 0 "digits.yaml: good: 8 nodes, 17226 trained parameters, 1438 training sam
 lamina summary "$digits"
 wants 0 "8320 = 64 * 128 + 128" "8256 = 128 * 64 + 64" "650 = 64 * 10 + 10" "[N, 10] float32" \
   "17226 parameters, 17226 trained" "optimizer adam, rate 0.002"
+# The graph for Graphviz: a line for each node and each edge.
+lamina summary "$digits" --dot
+wants 0 'digraph experiment {' 's0 -> n0;' 'label="logits\ndense\n[N, 10] float32"'
+[ "$(grep -c -e '->' out)" -eq 10 ] || fail "digits.yaml has ten edges"
 lamina summary "$digits" --set 'model[0].freeze=true'
 wants 0 "17226 parameters, 8906 trained" "(frozen)"
 lamina summary "$digits" --set 'optimizer={adamw: {rate: 0.01, weight_decay: 0.1}}'
