@@ -8,19 +8,19 @@
 #include "base/memory.h"
 #include "checkpoint/model.h"
 #include "cli/cli.h"
-#include "trainer/session.h"
+#include "trainer/engine.h"
 
 /** A model that is open: its file, the experiment in it, and data given on the command line. */
 struct opened {
   struct lm_safetensors_file *file;
   struct lm_config *other; /* owns values that were put into the experiment */
   struct lm_experiment *experiment;
-  struct lm_session *session;
+  struct lm_engine *engine;
 };
 
 static void close_model(struct opened *opened)
 {
-  lm_session_free(opened->session);
+  lm_engine_free(opened->engine);
   lm_experiment_free(opened->experiment);
   lm_config_free(opened->other);
   lm_safetensors_free(opened->file);
@@ -45,9 +45,9 @@ static enum lamina_status bring_up(struct lm_cli *cli, struct opened *opened,
 {
   LM_TRY(lm_cli_build(cli, config, predict_only, &opened->experiment, error));
   LM_TRY(lm_experiment_open_data(opened->experiment, error));
-  LM_TRY(lm_session_create(opened->experiment, LM_TO_EVALUATE, &opened->session, error));
+  LM_TRY(lm_engine_create(opened->experiment, LM_TO_EVALUATE, &opened->engine, error));
   enum lamina_status status = lm_model_load(opened->file, cli->args[0], opened->experiment,
-                                            &opened->session->store, false, error);
+                                            &opened->engine->store, false, error);
   if (status == LAMINA_E_INVALID || status == LAMINA_E_SHAPE) {
     tell_data(opened->experiment, error);
   }
@@ -88,14 +88,14 @@ static enum lamina_status evaluate(struct lm_cli *cli, struct opened *opened,
 {
   struct lm_scores scores;
   struct lm_text text = {0};
-  const struct lm_portion *portion = &opened->session->test;
+  const struct lm_portion *portion = &opened->engine->test;
   if (portion->dataset == NULL) {
     return lm_fail(error, LAMINA_E_INVALID,
                    "%s: its experiment has no evaluation data, expected data.test or "
                    "data.holdout; a second file may give it",
                    cli->args[0]);
   }
-  LM_TRY(lm_session_evaluate(opened->session, portion, &scores, error));
+  LM_TRY(lm_engine_evaluate(opened->engine, portion, &scores, error));
   if (cli->json) {
     add_eval_json(&text, opened->experiment, &scores, portion->count);
   } else {
@@ -270,10 +270,10 @@ static enum lamina_status put_text(struct lm_text *text, FILE *file, const char 
 static enum lamina_status predict_batch(struct opened *opened, int64_t begin, int64_t n,
                                         struct lm_program **program, struct lm_error *error)
 {
-  const struct lm_portion *portion = &opened->session->train;
-  LM_TRY(lm_executor_program(opened->session->executor, n, false, program, error));
+  const struct lm_portion *portion = &opened->engine->train;
+  LM_TRY(lm_executor_program(opened->engine->executor, n, false, program, error));
   LM_TRY(lm_loader_fill(portion->loader, portion->index + begin, n, false, 0, error));
-  lm_session_connect(opened->session, portion, *program);
+  lm_engine_connect(opened->engine, portion, *program);
   return lm_program_forward(*program, 0, error);
 }
 
@@ -283,7 +283,7 @@ static enum lamina_status predict_to(struct lm_cli *cli, struct opened *opened, 
   struct lm_text text = {0};
   enum lamina_status status = LAMINA_OK;
   int64_t batch = opened->experiment->train.batch;
-  int64_t count = opened->session->train.count;
+  int64_t count = opened->engine->train.count;
   if (!cli->json) {
     add_header(&text, cli, opened);
   }

@@ -101,20 +101,20 @@ enum lamina_status lm_command_train(struct lm_cli *cli, struct lm_error *error)
 enum lamina_status lm_command_check(struct lm_cli *cli, struct lm_error *error)
 {
   struct lm_experiment *experiment = NULL;
-  struct lm_session *session = NULL;
+  struct lm_engine *engine = NULL;
   LM_TRY(lm_cli_experiment(cli, &experiment, error));
   enum lamina_status status = lm_experiment_open_data(experiment, error);
   if (status == LAMINA_OK) {
-    status = lm_session_create(experiment, LM_TO_TRAIN, &session, error);
+    status = lm_engine_create(experiment, LM_TO_TRAIN, &engine, error);
   }
   if (status == LAMINA_OK) {
     (void)printf("%s: good: %u nodes, %lld trained parameters, %lld training samples, "
                  "%lld for evaluation\n",
                  cli->args[0], experiment->graph->n_nodes,
                  (long long)lm_cli_parameters(experiment->graph, true),
-                 (long long)session->train.count, (long long)session->test.count);
+                 (long long)engine->train.count, (long long)engine->test.count);
   }
-  lm_session_free(session);
+  lm_engine_free(engine);
   lm_experiment_free(experiment);
   return status;
 }

@@ -74,7 +74,7 @@ static enum lamina_status measure(struct lm_training *training, double seconds,
   double least;
   double most;
   LM_TRY(lm_training_prepare(training, error));
-  LM_TRY(lm_session_fit(training->session, error));
+  LM_TRY(lm_engine_fit(training->engine, error));
   training->total_steps = UINT64_MAX;
   lm_training_begin_epoch(training);
   lm_training_begin_stretch(training);
@@ -97,7 +97,7 @@ enum lamina_status lm_bench(struct lm_experiment *experiment, double seconds,
   struct lm_training training = {.experiment = experiment, .run = {.lock = -1}};
   *result = (struct lm_bench_result){0};
   enum lamina_status status = measure(&training, seconds, result, error);
-  lm_session_free(training.session);
+  lm_engine_free(training.engine);
   lm_free(training.order);
   return status;
 }

@@ -145,28 +145,28 @@ static enum lamina_status run_calls(struct lm_profile *profile, struct lm_exec_c
 enum lamina_status lm_profile_compute(struct lm_training *training, int64_t begin, int64_t n,
                                       struct lm_error *error)
 {
-  struct lm_session *session = training->session;
+  struct lm_engine *engine = training->engine;
   struct lm_progress *progress = &training->progress;
   struct lm_profile *profile = training->profile;
   struct lm_program *program;
   struct lm_update_report report;
   uint64_t step = progress->step;
-  LM_TRY(lm_executor_program(session->executor, n, true, &program, error));
+  LM_TRY(lm_executor_program(engine->executor, n, true, &program, error));
   mark(profile, &profile->parts[LM_PROFILE_REST]);
-  LM_TRY(lm_loader_fill(session->train.loader, training->order + begin, n, true,
+  LM_TRY(lm_loader_fill(engine->train.loader, training->order + begin, n, true,
                         (uint64_t)progress->epoch, error));
   mark(profile, &profile->parts[LM_PROFILE_DATA]);
-  lm_session_connect(session, &session->train, program);
+  lm_engine_connect(engine, &engine->train, program);
   mark(profile, &profile->parts[LM_PROFILE_REST]);
   LM_TRY(run_calls(profile, program->forward, program->n_forward, profile->forward, step, error));
-  double loss = lm_session_loss(session, program);
+  double loss = lm_engine_loss(engine, program);
   if (!isfinite(loss)) {
     return lm_training_tell_nonfinite(training, program, loss, error);
   }
   mark(profile, &profile->parts[LM_PROFILE_REST]);
   LM_TRY(
       run_calls(profile, program->backward, program->n_backward, profile->backward, step, error));
-  LM_TRY(lm_updater_step(session->updater, step + 1, lm_training_factor(training), &report, error));
+  LM_TRY(lm_updater_step(engine->updater, step + 1, lm_training_factor(training), &report, error));
   mark(profile, &profile->parts[LM_PROFILE_UPDATE]);
   progress->rate = report.rate;
   progress->loss_sum += loss * (double)n;

@@ -8,7 +8,7 @@
 #ifndef LM_TRAINER_PROFILE_H
 #define LM_TRAINER_PROFILE_H
 
-#include "trainer/session.h"
+#include "trainer/engine.h"
 
 /** What time goes to beside nodes. */
 enum lm_profile_part {

@@ -6,7 +6,7 @@
 #define LM_TRAINER_PROGRESS_H
 
 #include "checkpoint/safetensors.h"
-#include "trainer/session.h"
+#include "trainer/engine.h"
 
 struct lm_progress {
   uint64_t step;      /* updates done */

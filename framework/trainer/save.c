@@ -24,7 +24,7 @@ static void collect_parts(struct lm_training *training, struct parts *parts)
   parts->count = 0;
   for (uint32_t i = 0; i < experiment->n_metrics; i++) {
     uint32_t count;
-    double *part = lm_executor_part(training->session->executor, experiment->metrics[i], &count);
+    double *part = lm_executor_part(training->engine->executor, experiment->metrics[i], &count);
     if (part == NULL) {
       continue;
     }
@@ -47,7 +47,7 @@ static char *previous_file(const struct lm_training *training)
 /* What is written can be gone on from, so the last good file stays when weights are lost. */
 static enum lamina_status check_weights(const struct lm_training *training, struct lm_error *error)
 {
-  enum lamina_status status = lm_store_check_finite(&training->session->store, error);
+  enum lamina_status status = lm_store_check_finite(&training->engine->store, error);
   if (status != LAMINA_OK) {
     lm_error_prefix(error, "after step %llu", (unsigned long long)training->progress.step);
     lm_error_suffix(error, ", training stops and nothing is saved; a smaller rate may help");
@@ -67,7 +67,7 @@ enum lamina_status lm_training_save(struct lm_training *training, struct lm_erro
   collect_parts(training, &parts);
   lm_progress_write(&training->progress, metadata, text);
   struct lm_model_content content = {.experiment = training->experiment,
-                                     .store = &training->session->store,
+                                     .store = &training->engine->store,
                                      .with_optimizer = true,
                                      .tensors = parts.tensors,
                                      .n_tensors = parts.count,
@@ -91,9 +91,9 @@ static enum lamina_status restore_parts(struct lm_training *training,
   struct parts parts;
   struct lm_program *program;
   /* The first program makes the metrics' accumulators. */
-  int64_t n = training->batch < training->session->train.count ? training->batch
-                                                               : training->session->train.count;
-  LM_TRY(lm_executor_program(training->session->executor, n, true, &program, error));
+  int64_t n = training->batch < training->engine->train.count ? training->batch
+                                                              : training->engine->train.count;
+  LM_TRY(lm_executor_program(training->engine->executor, n, true, &program, error));
   collect_parts(training, &parts);
   for (size_t i = 0; i < parts.count; i++) {
     const struct lm_named_tensor *saved = lm_safetensors_find(file, parts.names[i]);
@@ -102,7 +102,7 @@ static enum lamina_status restore_parts(struct lm_training *training,
     }
     uint32_t count;
     double *part =
-        lm_executor_part(training->session->executor, training->experiment->metrics[i], &count);
+        lm_executor_part(training->engine->executor, training->experiment->metrics[i], &count);
     memcpy(part, saved->data, count * sizeof *part); /* may be unaligned in the file */
   }
   return LAMINA_OK;
@@ -115,8 +115,7 @@ static enum lamina_status restore_from(struct lm_training *training, const char 
   LM_TRY(lm_safetensors_read(path, &file, error));
   enum lamina_status status = lm_progress_read(file, path, &training->progress, error);
   if (status == LAMINA_OK) {
-    status =
-        lm_model_load(file, path, training->experiment, &training->session->store, true, error);
+    status = lm_model_load(file, path, training->experiment, &training->engine->store, true, error);
   }
   if (status == LAMINA_OK) {
     status = restore_parts(training, file, error);
@@ -167,7 +166,7 @@ enum lamina_status lm_training_save_model(struct lm_training *training, const ch
     return lm_fail_memory(error, 0);
   }
   struct lm_model_content content = {.experiment = training->experiment,
-                                     .store = &training->session->store};
+                                     .store = &training->engine->store};
   enum lamina_status status = lm_model_save(path, NULL, &content, error);
   lm_free(path);
   return status;
@@ -184,7 +183,7 @@ enum lamina_status lm_training_load_model(struct lm_training *training, const ch
   enum lamina_status status = lm_safetensors_read(path, &file, error);
   if (status == LAMINA_OK) {
     status =
-        lm_model_load(file, path, training->experiment, &training->session->store, false, error);
+        lm_model_load(file, path, training->experiment, &training->engine->store, false, error);
   }
   lm_safetensors_free(file);
   lm_free(path);

@@ -45,7 +45,7 @@ void lm_training_end_stretch(struct lm_training *training)
 
 void lm_training_begin_epoch(struct lm_training *training)
 {
-  const struct lm_portion *train = &training->session->train;
+  const struct lm_portion *train = &training->engine->train;
   for (int64_t i = 0; i < train->count; i++) {
     training->order[i] = train->index[i];
   }
@@ -83,22 +83,22 @@ enum lamina_status lm_training_tell_nonfinite(struct lm_training *training,
 static enum lamina_status compute(struct lm_training *training, int64_t begin, int64_t n,
                                   struct lm_error *error)
 {
-  struct lm_session *session = training->session;
+  struct lm_engine *engine = training->engine;
   struct lm_progress *progress = &training->progress;
   struct lm_program *program;
   struct lm_update_report report;
-  LM_TRY(lm_executor_program(session->executor, n, true, &program, error));
-  LM_TRY(lm_loader_fill(session->train.loader, training->order + begin, n, true,
+  LM_TRY(lm_executor_program(engine->executor, n, true, &program, error));
+  LM_TRY(lm_loader_fill(engine->train.loader, training->order + begin, n, true,
                         (uint64_t)progress->epoch, error));
-  lm_session_connect(session, &session->train, program);
+  lm_engine_connect(engine, &engine->train, program);
   LM_TRY(lm_program_forward(program, progress->step, error));
-  double loss = lm_session_loss(session, program);
+  double loss = lm_engine_loss(engine, program);
   if (!isfinite(loss)) {
     return lm_training_tell_nonfinite(training, program, loss, error);
   }
   LM_TRY(lm_program_backward(program, progress->step, error));
-  LM_TRY(lm_updater_step(session->updater, progress->step + 1, lm_training_factor(training),
-                         &report, error));
+  LM_TRY(lm_updater_step(engine->updater, progress->step + 1, lm_training_factor(training), &report,
+                         error));
   progress->rate = report.rate;
   progress->loss_sum += loss * (double)n;
   progress->penalty_sum += report.penalty;
@@ -109,7 +109,7 @@ enum lamina_status lm_training_step(struct lm_training *training, struct lm_erro
 {
   struct lm_progress *progress = &training->progress;
   int64_t begin = progress->batch * training->batch;
-  int64_t left = training->session->train.count - begin;
+  int64_t left = training->engine->train.count - begin;
   int64_t n = left < training->batch ? left : training->batch;
   LM_TRY(training->profile == NULL ? compute(training, begin, n, error)
                                    : lm_profile_compute(training, begin, n, error));

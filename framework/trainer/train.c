@@ -60,16 +60,16 @@ static enum lamina_status report_epoch(struct lm_training *training, struct lm_e
                                      .rate = progress->rate,
                                      .samples_per_s = lm_rate_meter_value(&training->epoch_meter),
                                      .experiment = training->experiment};
-  lm_session_read_metrics(training->session, &report->train);
+  lm_engine_read_metrics(training->engine, &report->train);
   report->train.loss = progress->loss_sum / samples;
   report->train.penalty = progress->penalty_sum / updates;
-  if (training->session->test.dataset != NULL) {
+  if (training->engine->test.dataset != NULL) {
     report->has_eval = true;
     lm_profile_mark(training->profile, LM_PROFILE_REST);
-    LM_TRY(lm_session_evaluate(training->session, &training->session->test, &report->eval, error));
+    LM_TRY(lm_engine_evaluate(training->engine, &training->engine->test, &report->eval, error));
     lm_profile_mark(training->profile, LM_PROFILE_EVALUATION);
   }
-  lm_session_clear_metrics(training->session);
+  lm_engine_clear_metrics(training->engine);
   return LAMINA_OK;
 }
 
@@ -219,7 +219,7 @@ static enum lamina_status count_steps(struct lm_training *training, struct lm_er
 {
   const struct lm_experiment *experiment = training->experiment;
   const struct lm_train_settings *settings = &experiment->train;
-  int64_t count = training->session->train.count;
+  int64_t count = training->engine->train.count;
   int64_t batch = settings->batch;
   int64_t whole = count / batch;
   if (settings->drop_last != 0 && whole == 0) {
@@ -302,10 +302,10 @@ static enum lamina_status write_description(struct lm_training *training, struct
 
 enum lamina_status lm_training_prepare(struct lm_training *training, struct lm_error *error)
 {
-  LM_TRY(lm_session_create(training->experiment, LM_TO_TRAIN, &training->session, error));
+  LM_TRY(lm_engine_create(training->experiment, LM_TO_TRAIN, &training->engine, error));
   LM_TRY(count_steps(training, error));
   training->order_stream = lm_stream_make(training->experiment->host.seed, "shuffle");
-  size_t count = (size_t)training->session->train.count;
+  size_t count = (size_t)training->engine->train.count;
   training->order = lm_alloc(count, sizeof *training->order);
   if (training->order == NULL) {
     return lm_fail_memory(error, count * sizeof *training->order);
@@ -320,7 +320,7 @@ static enum lamina_status prepare(struct lm_training *training, struct lm_error 
   LM_TRY(lm_run_folder_open(&training->run, options->run_dir, options->resume, error));
   if (!options->resume) {
     LM_TRY(write_description(training, error));
-    return lm_session_fit(training->session, error);
+    return lm_engine_fit(training->engine, error);
   }
   LM_TRY(lm_training_restore(training, error)); /* what is refused changes nothing */
   LM_TRY(write_description(training, error));
@@ -366,7 +366,7 @@ enum lamina_status lm_train(struct lm_experiment *experiment,
     status = write_profile(&training, error);
   }
   lm_run_folder_close(&training.run);
-  lm_session_free(training.session);
+  lm_engine_free(training.engine);
   lm_free(training.order);
   return status;
 }

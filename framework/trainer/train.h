@@ -10,14 +10,14 @@
 
 #include <signal.h>
 
-#include "trainer/session.h"
+#include "trainer/engine.h"
 
 /** Where a training is, for progress displays. */
 struct lm_train_status {
   uint64_t step, total_steps;
   int64_t epoch, epochs; /* epoch from 1 */
   double loss;           /* mean of the epoch so far */
-  double samples_per_s;  /* of the training steps of this session; 0: not known yet */
+  double samples_per_s;  /* of the training steps of this process; 0: not known yet */
 };
 
 /** What an epoch came to. */

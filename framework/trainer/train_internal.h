@@ -17,7 +17,7 @@ struct lm_rate_meter {
 struct lm_training {
   struct lm_experiment *experiment;
   const struct lm_train_options *options;
-  struct lm_session *session;
+  struct lm_engine *engine;
   struct lm_run_folder run;
   struct lm_progress progress;
   struct lm_stream order_stream;
@@ -40,7 +40,7 @@ enum lamina_status lm_training_step(struct lm_training *training, struct lm_erro
 void lm_training_begin_stretch(struct lm_training *training);
 void lm_training_end_stretch(struct lm_training *training);
 
-/** Makes the session and counts the steps; opens no run folder. */
+/** Makes the engine and counts the steps; opens no run folder. */
 enum lamina_status lm_training_prepare(struct lm_training *training, struct lm_error *error);
 
 /** What the schedule makes of the rate in the present step. */

@@ -37,14 +37,14 @@ void ls_net_open(struct ls_net *net, const char *yaml, uint32_t threads)
   cr_assert_eq(ls_net_build(net, yaml, threads), LAMINA_OK, "%s\n%s", net->error.text, yaml);
   cr_assert_eq(lm_experiment_open_data(net->experiment, &net->error), LAMINA_OK, "%s\n%s",
                net->error.text, yaml);
-  cr_assert_eq(lm_session_create(net->experiment, LM_TO_TRAIN, &net->session, &net->error),
-               LAMINA_OK, "%s\n%s", net->error.text, yaml);
+  cr_assert_eq(lm_engine_create(net->experiment, LM_TO_TRAIN, &net->engine, &net->error), LAMINA_OK,
+               "%s\n%s", net->error.text, yaml);
 }
 
 void ls_net_release(struct ls_net *net)
 {
   lm_executor_free(net->isolated);
-  lm_session_free(net->session);
+  lm_engine_free(net->engine);
   lm_experiment_free(net->experiment);
   lm_pool_free(net->pool);
   lm_registry_free(net->registry);
@@ -54,12 +54,12 @@ void ls_net_release(struct ls_net *net)
 static struct lm_executor *executor_of(struct ls_net *net, bool isolated)
 {
   if (isolated && net->isolated == NULL) {
-    struct lm_executor_options options = {.isolate = true, .keep = net->session->keep};
-    cr_assert_eq(lm_executor_create(net->experiment->graph, &net->session->store, &options,
+    struct lm_executor_options options = {.isolate = true, .keep = net->engine->keep};
+    cr_assert_eq(lm_executor_create(net->experiment->graph, &net->engine->store, &options,
                                     &net->isolated, &net->error),
                  LAMINA_OK, "%s", net->error.text);
   }
-  return isolated ? net->isolated : net->session->executor;
+  return isolated ? net->isolated : net->engine->executor;
 }
 
 struct lm_program *ls_net_program(struct ls_net *net, int64_t batch, bool train, bool isolated)
@@ -72,17 +72,17 @@ struct lm_program *ls_net_program(struct ls_net *net, int64_t batch, bool train,
 
 void ls_net_feed(struct ls_net *net, struct lm_program *program)
 {
-  const struct lm_portion *portion = &net->session->train;
+  const struct lm_portion *portion = &net->engine->train;
   cr_assert_eq(
       lm_loader_fill(portion->loader, portion->index, program->batch, false, 0, &net->error),
       LAMINA_OK, "%s", net->error.text);
-  lm_session_connect(net->session, portion, program);
+  lm_engine_connect(net->engine, portion, program);
 }
 
 double ls_net_run(struct ls_net *net, struct lm_program *program, uint64_t step)
 {
   cr_assert_eq(lm_program_forward(program, step, &net->error), LAMINA_OK, "%s", net->error.text);
-  double loss = lm_session_loss(net->session, program);
+  double loss = lm_engine_loss(net->engine, program);
   if (program->train) {
     cr_assert_eq(lm_program_backward(program, step, &net->error), LAMINA_OK, "%s", net->error.text);
   }
@@ -114,12 +114,12 @@ uint32_t ls_parameter(const struct ls_net *net, const char *name)
 
 float *ls_weights(const struct ls_net *net, const char *name)
 {
-  return net->session->store.weight_views[ls_parameter(net, name)].data;
+  return net->engine->store.weight_views[ls_parameter(net, name)].data;
 }
 
 float *ls_gradients(const struct ls_net *net, const char *name)
 {
-  return net->session->store.gradient_views[ls_parameter(net, name)].data;
+  return net->engine->store.gradient_views[ls_parameter(net, name)].data;
 }
 
 /* ---- refusals ---- */
@@ -129,7 +129,7 @@ static enum lamina_status build_and_open(struct ls_net *net, const char *yaml, b
   LM_TRY(ls_net_build(net, yaml, 1));
   if (open) {
     LM_TRY(lm_experiment_open_data(net->experiment, &net->error));
-    LM_TRY(lm_session_create(net->experiment, LM_TO_TRAIN, &net->session, &net->error));
+    LM_TRY(lm_engine_create(net->experiment, LM_TO_TRAIN, &net->engine, &net->error));
   }
   return LAMINA_OK;
 }

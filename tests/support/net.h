@@ -11,7 +11,7 @@ struct ls_net {
   struct lm_registry *registry;
   struct lm_pool *pool;
   struct lm_experiment *experiment; /* NULL when it was refused */
-  struct lm_session *session;       /* of ls_net_open */
+  struct lm_engine *engine;         /* of ls_net_open */
   struct lm_executor *isolated;     /* of ls_net_program */
   struct lm_error error;            /* of the last failure */
 };
@@ -19,11 +19,11 @@ struct ls_net {
 /** Builds an experiment; messages call the text net.yaml. Plugins and fixtures are found. */
 enum lamina_status ls_net_build(struct ls_net *net, const char *yaml, uint32_t threads);
 
-/** The same, reading the data, and a session to train; whatever fails ends the test. */
+/** The same, reading the data, and an engine to train; whatever fails ends the test. */
 void ls_net_open(struct ls_net *net, const char *yaml, uint32_t threads);
 void ls_net_release(struct ls_net *net);
 
-/** A program on the session's store; isolated: every tensor has memory of its own. */
+/** A program on the engine's store; isolated: every tensor has memory of its own. */
 struct lm_program *ls_net_program(struct ls_net *net, int64_t batch, bool train, bool isolated);
 
 /** Gives a program the first records of the training data. */
@@ -38,7 +38,7 @@ struct lm_node *ls_node(const struct ls_net *net, const char *name);
 void *ls_self(const struct ls_net *net, const char *name);
 /** Index of a parameter "node/weight". */
 uint32_t ls_parameter(const struct ls_net *net, const char *name);
-/** Its weights, or its gradients (NULL when it is not trained), in the session's store. */
+/** Its weights, or its gradients (NULL when it is not trained), in the engine's store. */
 float *ls_weights(const struct ls_net *net, const char *name);
 float *ls_gradients(const struct ls_net *net, const char *name);
 
@@ -48,7 +48,7 @@ struct ls_refusal {
   enum lamina_status status;
   const char *parts[4]; /* that the sentence must hold */
 };
-/** Builds each and compares; open: also reads the data and makes a session. */
+/** Builds each and compares; open: also reads the data and makes an engine. */
 void ls_expect_refusals(const struct ls_refusal *rows, size_t count, bool open);
 
 /** A training in a folder. */

@@ -125,7 +125,7 @@ double probe_metric_value(struct probe_metric *metric, int64_t n, const float *p
 
 /* ---- data sets and transforms ---- */
 
-/** A data set with its transforms and its loader, like a portion of a session. */
+/** A data set with its transforms and its loader, like a portion of an engine. */
 struct probe_data {
   struct probe *probe;
   struct lm_dataset *dataset;

@@ -173,10 +173,10 @@ Test(builder, holds_out_the_fraction_that_is_asked_for)
         "data: {train: {two_fields: {samples: %d, width: 4}}, holdout: %g}\n" MODEL LOSS SGD,
         rows[i].samples, rows[i].fraction);
     ls_net_open(&net, yaml, 1);
-    cr_expect_eq(net.session->test.count, rows[i].held);
-    cr_expect_eq(net.session->train.count, rows[i].samples - rows[i].held);
+    cr_expect_eq(net.engine->test.count, rows[i].held);
+    cr_expect_eq(net.engine->train.count, rows[i].samples - rows[i].held);
     bool seen[100] = {false};
-    const struct lm_portion *portions[] = {&net.session->train, &net.session->test};
+    const struct lm_portion *portions[] = {&net.engine->train, &net.engine->test};
     for (int p = 0; p < 2; p++) {
       for (int64_t k = 0; k < portions[p]->count; k++) {
         cr_expect_not(seen[portions[p]->index[k]], "a record is in both parts");
@@ -272,7 +272,7 @@ static enum lamina_status build_once(struct ls_net *net, const char *yaml)
   struct lm_experiment_options options = {.registry = net->registry, .pool = net->pool};
   LM_TRY(lm_experiment_create(config, &options, &net->experiment, &net->error));
   LM_TRY(lm_experiment_open_data(net->experiment, &net->error));
-  return lm_session_create(net->experiment, LM_TO_TRAIN, &net->session, &net->error);
+  return lm_engine_create(net->experiment, LM_TO_TRAIN, &net->engine, &net->error);
 }
 
 Test(builder, survives_each_allocation_that_fails)
@@ -299,9 +299,9 @@ Test(builder, survives_each_allocation_that_fails)
     cr_expect(status == LAMINA_OK || status == LAMINA_E_NOMEM, "allocation %lld: %s: %s",
               (long long)n, lm_status_name(status), net.error.text);
     cr_expect(status == LAMINA_OK || net.error.text[0] != '\0', "allocation %lld", (long long)n);
-    lm_session_free(net.session);
+    lm_engine_free(net.engine);
     lm_experiment_free(net.experiment);
-    net.session = NULL;
+    net.engine = NULL;
     net.experiment = NULL;
     lm_alloc_fail_after(INT64_MAX, false);
     lm_alloc_fail_after(-1, false);

@@ -36,7 +36,7 @@ static void expect_differences(const char *yaml)
   const double h = 1.0 / 64.0;
   ls_net_open(&net, yaml, 1);
   struct lm_program *program = ls_net_program(&net, 8, true, false);
-  const struct lm_store *store = &net.session->store;
+  const struct lm_store *store = &net.engine->store;
   ls_net_feed(&net, program);
   double scale = 1.0 + fabs(ls_net_run(&net, program, 7));
   float *gradients = lm_alloc(store->trained, sizeof *gradients);
@@ -242,7 +242,7 @@ Test(executor, binds_all_programs_again_when_the_arena_grows)
   /* The first program, bound to the last arena. */
   struct lm_program *small = ls_net_program(&net, 3, true, false);
   const char *data = small->views[0].out[0].data;
-  size_t bytes = lm_executor_arena_bytes(net.session->executor);
+  size_t bytes = lm_executor_arena_bytes(net.engine->executor);
   cr_expect_eq(bytes, ls_net_program(&net, 16, true, false)->plan->arena_bytes);
   cr_expect_eq(data,
                (char *)ls_net_program(&net, 16, true, false)->views[0].out[0].data +
@@ -300,7 +300,7 @@ Test(executor, gives_the_same_bits_at_any_number_of_threads)
     ls_net_feed(&net, program);
     for (uint64_t step = 0; step < 3; step++) {
       losses[i] = ls_net_run(&net, program, step);
-      cr_assert_eq(lm_updater_step(net.session->updater, step + 1, 1.0, &report, &net.error),
+      cr_assert_eq(lm_updater_step(net.engine->updater, step + 1, 1.0, &report, &net.error),
                    LAMINA_OK);
     }
     weights[i] = ls_weights(&net, "dense/weight")[17];

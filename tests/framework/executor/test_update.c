@@ -17,7 +17,7 @@ static struct lm_update_report update(struct ls_net *net, uint64_t step)
   struct lm_program *program = ls_net_program(net, 8, true, false);
   ls_net_feed(net, program);
   (void)ls_net_run(net, program, step);
-  cr_assert_eq(lm_updater_step(net->session->updater, step + 1, 1.0, &report, &net->error),
+  cr_assert_eq(lm_updater_step(net->engine->updater, step + 1, 1.0, &report, &net->error),
                LAMINA_OK, "%s", net->error.text);
   return report;
 }
@@ -42,7 +42,7 @@ Test(update, shortens_gradients_to_the_norm_that_is_allowed)
                                 "train: {batch: 8, clip: %g}\n",
                            clips[i]);
     ls_net_open(&net, yaml, 1);
-    const struct lm_store *store = &net.session->store;
+    const struct lm_store *store = &net.engine->store;
     float *before = lm_alloc(store->trained, sizeof *before);
     memcpy(before, store->weights, store->trained * sizeof *before);
     struct lm_update_report report = update(&net, 0);
@@ -69,10 +69,10 @@ Test(update, refuses_to_clip_a_gradient_that_is_not_finite)
                    "train: {batch: 8, clip: 1}\n",
               1);
   (void)update(&net, 0);
-  const struct lm_store *store = &net.session->store;
+  const struct lm_store *store = &net.engine->store;
   float before = store->weights[0];
   store->gradients[store->offsets[1]] = NAN;
-  cr_expect_eq(lm_updater_step(net.session->updater, 2, 1.0, &report, &net.error),
+  cr_expect_eq(lm_updater_step(net.engine->updater, 2, 1.0, &report, &net.error),
                LAMINA_E_NONFINITE);
   cr_expect_str_eq(net.error.text,
                    "the gradient of weight 'dense/bias' is not finite, so it cannot be clipped");
@@ -116,7 +116,7 @@ Test(update, adds_penalties_to_the_gradient_and_reports_them_apart)
   cr_expect_eq(without.penalty, 0.0);
   cr_expect_float_eq(with.penalty, 0.15 * squares + 0.2 * 0.75, 32 * EPSILON);
   double again = 0.0;
-  cr_expect_eq(lm_updater_penalty(both.session->updater, &again, &both.error), LAMINA_OK);
+  cr_expect_eq(lm_updater_penalty(both.engine->updater, &again, &both.error), LAMINA_OK);
   cr_expect_eq(again, with.penalty);
   ls_net_release(&plain);
   ls_net_release(&both);
@@ -169,7 +169,7 @@ Test(update, decays_what_decays_and_the_rest_only_on_request)
     struct lm_update_report report;
     ls_net_open(&net, yaml, 1);
     float before = ls_weights(&net, "d/weight")[0];
-    cr_assert_eq(lm_updater_step(net.session->updater, 1, 1.0, &report, &net.error), LAMINA_OK);
+    cr_assert_eq(lm_updater_step(net.engine->updater, 1, 1.0, &report, &net.error), LAMINA_OK);
     cr_expect_float_eq((double)ls_weights(&net, "d/weight")[0], 0.75 * (double)before, EPSILON);
     cr_expect_float_eq((double)ls_weights(&net, "d/bias")[0], all == 0 ? 0.5 : 0.375, EPSILON);
     cr_expect_eq(report.rate, 0.1);

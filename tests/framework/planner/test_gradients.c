@@ -161,7 +161,7 @@ static void train_steps(struct ls_net *net, uint64_t steps)
   ls_net_feed(net, program);
   for (uint64_t step = 0; step < steps; step++) {
     (void)ls_net_run(net, program, step);
-    cr_assert_eq(lm_updater_step(net->session->updater, step + 1, 1.0, &report, &net->error),
+    cr_assert_eq(lm_updater_step(net->engine->updater, step + 1, 1.0, &report, &net->error),
                  LAMINA_OK, "%s", net->error.text);
   }
 }
@@ -233,7 +233,7 @@ Test(freeze, stops_the_states_of_a_frozen_node)
         lm_format(DATA "model:\n- {dense: {units: 4}}\n- {probe: {state: true}%s}\n" REST, keys[i]);
     ls_net_open(&net, yaml, 1);
     train_steps(&net, 5);
-    cr_expect_eq(((float *)net.session->store.state_views[0].data)[0], i == 0 ? 5.0f : 0.0f);
+    cr_expect_eq(((float *)net.engine->store.state_views[0].data)[0], i == 0 ? 5.0f : 0.0f);
     const struct probe *probe = ls_self(&net, "probe");
     cr_expect_eq(probe->backwards, 5);
     lm_free(yaml);
@@ -246,6 +246,6 @@ Test(freeze, leaves_nothing_to_train_without_a_fault)
   struct ls_net net = {0};
   ls_net_open(&net, DATA "model:\n- {dense: {units: 4}, freeze: true}\n" REST, 1);
   train_steps(&net, 2);
-  cr_expect_eq(net.session->store.trained, 0);
+  cr_expect_eq(net.engine->store.trained, 0);
   ls_net_release(&net);
 }

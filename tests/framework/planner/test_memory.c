@@ -110,7 +110,7 @@ static void copy_step(struct ls_net *net, bool isolated, int64_t batch, struct l
 {
   struct lm_program *train = ls_net_program(net, batch, true, isolated);
   struct lm_program *eval = ls_net_program(net, batch, false, isolated);
-  struct lm_store *store = &net->session->store;
+  struct lm_store *store = &net->engine->store;
   memset(store->gradients, 0x7f, store->trained * sizeof *store->gradients);
   for (uint64_t step = 0; step < 2; step++) {
     ls_net_feed(net, train);

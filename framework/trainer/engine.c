@@ -1,8 +1,8 @@
 /*
- * Making a session: the plan of the training step says which weights get a gradient, then the
+ * Making an engine: the plan of the training step says which weights get a gradient, then the
  * store is laid out, filled, and the rest is built on it.
  */
-#include "trainer/session.h"
+#include "trainer/engine.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,18 +17,18 @@ static void release_portion(struct lm_portion *portion)
   *portion = (struct lm_portion){0};
 }
 
-void lm_session_free(struct lm_session *session)
+void lm_engine_free(struct lm_engine *engine)
 {
-  if (session == NULL) {
+  if (engine == NULL) {
     return;
   }
-  release_portion(&session->train);
-  release_portion(&session->test);
-  lm_updater_free(session->updater);
-  lm_executor_free(session->executor);
-  lm_store_release(&session->store);
-  lm_free(session->keep);
-  lm_free(session);
+  release_portion(&engine->train);
+  release_portion(&engine->test);
+  lm_updater_free(engine->updater);
+  lm_executor_free(engine->executor);
+  lm_store_release(&engine->store);
+  lm_free(engine->keep);
+  lm_free(engine);
 }
 
 /* A weight that is meant to be trained but that no loss depends on is worth a word. */
@@ -45,36 +45,36 @@ static void warn_untrained(const struct lm_experiment *experiment, const struct 
   }
 }
 
-static enum lamina_status lay_out_store(struct lm_session *session, enum lm_purpose purpose,
+static enum lamina_status lay_out_store(struct lm_engine *engine, enum lm_purpose purpose,
                                         struct lm_error *error)
 {
-  struct lm_experiment *experiment = session->experiment;
+  struct lm_experiment *experiment = engine->experiment;
   bool decay_all = experiment->train.decay_all != 0;
   if (purpose == LM_TO_EVALUATE) {
-    return lm_store_init(&session->store, experiment->graph, NULL, decay_all, error);
+    return lm_store_init(&engine->store, experiment->graph, NULL, decay_all, error);
   }
   struct lm_plan *plan = NULL;
   struct lm_plan_options options = {.train = true, .lanes = lm_pool_threads(experiment->host.pool)};
   LM_TRY(lm_plan_create(experiment->graph, experiment->inference, &options, &plan, error));
   warn_untrained(experiment, plan);
   enum lamina_status status =
-      lm_store_init(&session->store, experiment->graph, plan->trained, decay_all, error);
+      lm_store_init(&engine->store, experiment->graph, plan->trained, decay_all, error);
   lm_plan_free(plan);
   return status;
 }
 
-static enum lamina_status initialise(struct lm_session *session, struct lm_error *error)
+static enum lamina_status initialise(struct lm_engine *engine, struct lm_error *error)
 {
-  struct lm_experiment *experiment = session->experiment;
+  struct lm_experiment *experiment = engine->experiment;
   for (uint32_t i = 0; i < experiment->graph->n_parameters; i++) {
-    LM_TRY(lm_store_fill(&session->store, i, experiment->initializers[i], error));
+    LM_TRY(lm_store_fill(&engine->store, i, experiment->initializers[i], error));
   }
   return LAMINA_OK;
 }
 
-static enum lamina_status make_updater(struct lm_session *session, struct lm_error *error)
+static enum lamina_status make_updater(struct lm_engine *engine, struct lm_error *error)
 {
-  struct lm_experiment *experiment = session->experiment;
+  struct lm_experiment *experiment = engine->experiment;
   uint32_t count = experiment->n_regularizers;
   struct lm_regularizer_use *uses = lm_alloc(count, sizeof *uses);
   if (uses == NULL) {
@@ -84,42 +84,41 @@ static enum lamina_status make_updater(struct lm_session *session, struct lm_err
     uses[i].instance = experiment->regularizers[i].instance;
     uses[i].applies = experiment->regularizers[i].applies;
   }
-  enum lamina_status status = lm_store_add_slots(&session->store, experiment->optimizer, error);
+  enum lamina_status status = lm_store_add_slots(&engine->store, experiment->optimizer, error);
   if (status == LAMINA_OK) {
     struct lm_updater_parts parts = {.host = &experiment->host,
-                                     .store = &session->store,
+                                     .store = &engine->store,
                                      .optimizer = experiment->optimizer,
                                      .regularizers = uses,
                                      .n_regularizers = count,
                                      .clip_norm = experiment->train.clip};
-    status = lm_updater_create(&parts, &session->updater, error);
+    status = lm_updater_create(&parts, &engine->updater, error);
   }
   lm_free(uses);
   return status;
 }
 
-static enum lamina_status make_executor(struct lm_session *session, struct lm_error *error)
+static enum lamina_status make_executor(struct lm_engine *engine, struct lm_error *error)
 {
-  struct lm_experiment *experiment = session->experiment;
-  session->keep = lm_alloc(experiment->graph->n_nodes, sizeof *session->keep);
-  if (session->keep == NULL) {
+  struct lm_experiment *experiment = engine->experiment;
+  engine->keep = lm_alloc(experiment->graph->n_nodes, sizeof *engine->keep);
+  if (engine->keep == NULL) {
     return lm_fail_memory(error, experiment->graph->n_nodes);
   }
   for (uint32_t i = 0; i < experiment->n_outputs; i++) {
-    session->keep[experiment->outputs[i]] = true;
+    engine->keep[experiment->outputs[i]] = true;
   }
-  struct lm_executor_options options = {.keep = session->keep};
-  return lm_executor_create(experiment->graph, &session->store, &options, &session->executor,
-                            error);
+  struct lm_executor_options options = {.keep = engine->keep};
+  return lm_executor_create(experiment->graph, &engine->store, &options, &engine->executor, error);
 }
 
 /* ---- data ---- */
 
-static enum lamina_status make_portion(struct lm_session *session, struct lm_portion *portion,
+static enum lamina_status make_portion(struct lm_engine *engine, struct lm_portion *portion,
                                        struct lm_dataset *dataset, const int64_t *index,
                                        int64_t count, struct lm_error *error)
 {
-  struct lm_experiment *experiment = session->experiment;
+  struct lm_experiment *experiment = engine->experiment;
   int64_t largest = experiment->train.batch < count ? experiment->train.batch : count;
   portion->index = lm_alloc((size_t)count, sizeof *portion->index);
   if (portion->index == NULL) {
@@ -133,15 +132,15 @@ static enum lamina_status make_portion(struct lm_session *session, struct lm_por
   return lm_loader_create(dataset, &experiment->transforms, largest, &portion->loader, error);
 }
 
-static enum lamina_status make_portions(struct lm_session *session, struct lm_error *error)
+static enum lamina_status make_portions(struct lm_engine *engine, struct lm_error *error)
 {
-  struct lm_experiment *experiment = session->experiment;
+  struct lm_experiment *experiment = engine->experiment;
   struct lm_dataset *data = experiment->train_data;
   if (experiment->holdout <= 0.0) {
-    LM_TRY(make_portion(session, &session->train, data, NULL, data->count, error));
+    LM_TRY(make_portion(engine, &engine->train, data, NULL, data->count, error));
     return experiment->test_data == NULL
                ? LAMINA_OK
-               : make_portion(session, &session->test, experiment->test_data, NULL,
+               : make_portion(engine, &engine->test, experiment->test_data, NULL,
                               experiment->test_data->count, error);
   }
   int64_t *index = lm_alloc((size_t)data->count, sizeof *index);
@@ -149,51 +148,51 @@ static enum lamina_status make_portions(struct lm_session *session, struct lm_er
     return lm_fail_memory(error, (size_t)data->count * sizeof *index);
   }
   int64_t kept = lm_order_hold_out(index, data->count, experiment->holdout, experiment->host.seed);
-  enum lamina_status status = make_portion(session, &session->train, data, index, kept, error);
+  enum lamina_status status = make_portion(engine, &engine->train, data, index, kept, error);
   if (status == LAMINA_OK) {
-    status = make_portion(session, &session->test, data, index + kept, data->count - kept, error);
+    status = make_portion(engine, &engine->test, data, index + kept, data->count - kept, error);
   }
   lm_free(index);
   return status;
 }
 
-enum lamina_status lm_session_create(struct lm_experiment *experiment, enum lm_purpose purpose,
-                                     struct lm_session **out, struct lm_error *error)
+enum lamina_status lm_engine_create(struct lm_experiment *experiment, enum lm_purpose purpose,
+                                    struct lm_engine **out, struct lm_error *error)
 {
   enum lamina_status status;
-  struct lm_session *session = lm_alloc(1, sizeof *session);
+  struct lm_engine *engine = lm_alloc(1, sizeof *engine);
   *out = NULL;
-  if (session == NULL) {
-    return lm_fail_memory(error, sizeof *session);
+  if (engine == NULL) {
+    return lm_fail_memory(error, sizeof *engine);
   }
-  session->experiment = experiment;
-  LM_TRY_OR(fail, status, lay_out_store(session, purpose, error));
+  engine->experiment = experiment;
+  LM_TRY_OR(fail, status, lay_out_store(engine, purpose, error));
   if (purpose == LM_TO_TRAIN) {
-    LM_TRY_OR(fail, status, initialise(session, error));
-    LM_TRY_OR(fail, status, make_updater(session, error));
+    LM_TRY_OR(fail, status, initialise(engine, error));
+    LM_TRY_OR(fail, status, make_updater(engine, error));
   }
-  LM_TRY_OR(fail, status, make_executor(session, error));
-  LM_TRY_OR(fail, status, make_portions(session, error));
-  *out = session;
+  LM_TRY_OR(fail, status, make_executor(engine, error));
+  LM_TRY_OR(fail, status, make_portions(engine, error));
+  *out = engine;
   return LAMINA_OK;
 
 fail:
-  lm_session_free(session);
+  lm_engine_free(engine);
   return status;
 }
 
-enum lamina_status lm_session_fit(struct lm_session *session, struct lm_error *error)
+enum lamina_status lm_engine_fit(struct lm_engine *engine, struct lm_error *error)
 {
-  if (!lm_transforms_need_fit(&session->experiment->transforms)) {
+  if (!lm_transforms_need_fit(&engine->experiment->transforms)) {
     return LAMINA_OK;
   }
-  return lm_loader_fit(session->train.loader, session->train.index, session->train.count, error);
+  return lm_loader_fit(engine->train.loader, engine->train.index, engine->train.count, error);
 }
 
-void lm_session_connect(const struct lm_session *session, const struct lm_portion *portion,
-                        struct lm_program *program)
+void lm_engine_connect(const struct lm_engine *engine, const struct lm_portion *portion,
+                       struct lm_program *program)
 {
-  const struct lm_graph *graph = session->experiment->graph;
+  const struct lm_graph *graph = engine->experiment->graph;
   for (uint32_t i = 0; i < graph->n_sources; i++) {
     int32_t field = lm_dataset_field(portion->dataset, graph->sources[i]->name);
     program->sources[i].data = lm_loader_data(portion->loader, (uint32_t)field);
