@@ -115,7 +115,6 @@ void lm_guard_install(void)
   for (size_t i = 0; i < CRASHES; i++) {
     (void)sigaction(crashes[i], &action, &before[i]);
   }
-  (void)signal(SIGPIPE, SIG_IGN);
   (void)signal(SIGXFSZ, SIG_IGN);
   (void)atexit(on_exit_too_early);
 }
@@ -133,5 +132,6 @@ const volatile sig_atomic_t *lm_stop_install(void)
   struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
   (void)sigaction(SIGINT, &action, NULL);
   (void)sigaction(SIGTERM, &action, NULL);
+  (void)signal(SIGPIPE, SIG_IGN); /* a training outlives the reader of its messages */
   return &stop_flag;
 }
