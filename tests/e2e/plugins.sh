@@ -56,6 +56,39 @@ odd 70 node 'faulty' (layer 'faulty' 1.0.0)
 nan 65 node 'faulty' (layer 'faulty' 1.0.0): output 0 has a number that is not finite
 END
 
+# One written in C++ that throws, where a C++ compiler is present: nothing catches it.
+cat >throws.cc <<'END'
+#include <lamina/layer.h>
+
+static int32_t setup(void *, struct lamina_call *)
+{
+  throw 1;
+}
+
+static int32_t infer(void *, struct lamina_plan *plan)
+{
+  return lamina_out_like(plan, 0, lamina_in(plan, 0));
+}
+
+static int32_t run(void *, struct lamina_call *)
+{
+  return LAMINA_OK;
+}
+
+static const struct lamina_layer table = {sizeof table, 0, setup, infer, run, run, nullptr};
+LAMINA_PLUGIN(LAYER, layer, throws, "1.0.0", "throws", struct lamina_nothing, LAMINA_NO_SETTINGS,
+              &table);
+END
+if command -v g++ >/dev/null; then
+  mkdir cxx
+  g++ -std=c++17 -O2 -shared -fPIC -fvisibility=hidden -I"$source/framework/include" \
+    -o cxx/layer_throws.so throws.cc || fail "a plugin in C++ builds"
+  lamina train small.yaml --run-dir run --plugin-path cxx --set 'model[1]=throws'
+  wants 70 "(layer 'throws' 1.0.0) crashed: it gave up (SIGABRT)"
+  lamina inspect layer throws --plugin-path cxx
+  wants 0 "layer 'throws' 1.0.0"
+fi
+
 # What is not there, or not a plugin: the reason is the real one.
 mkdir odd
 printf 'text\n' >odd/layer_text.so
