@@ -10,6 +10,8 @@
 #ifndef LAMINA_GEMM_H
 #define LAMINA_GEMM_H
 
+#include <stddef.h>
+
 #include <lamina/host.h>
 
 #ifdef __cplusplus
@@ -60,6 +62,47 @@ struct lamina_gemm {
 
   const char *isa; /* what computes, for people: "avx2", "openblas"; may be NULL */
 };
+
+/**
+ * For services: refuses, with a sentence, a task that is too short for this interface's first
+ * version, that has a negative size, or whose rows of C overlap.
+ */
+static inline int32_t lamina_gemm_check(struct lamina_call *call,
+                                        const struct lamina_gemm_task *task)
+{
+  const size_t least = offsetof(struct lamina_gemm_task, lane_offset) + sizeof task->lane_offset;
+  if (task->size < least) {
+    return lamina_failf(call, LAMINA_E_PLUGIN,
+                        "a matrix product of %lu bytes, expected at least %lu",
+                        (unsigned long)task->size, (unsigned long)least);
+  }
+  if (task->m < 0 || task->n < 0 || task->k < 0 || (task->m > 1 && task->c_row < task->n)) {
+    return lamina_failf(call, LAMINA_E_SHAPE,
+                        "a matrix product of [%lld, %lld] by [%lld, %lld] into rows of %lld",
+                        (long long)task->m, (long long)task->k, (long long)task->k,
+                        (long long)task->n, (long long)task->c_row);
+  }
+  return LAMINA_OK;
+}
+
+/**
+ * For services over a library that knows no bias: puts the bias, or zeros where k = 0, into C.
+ * @return whether the product A B is then added to C (1) or overwrites it (0)
+ */
+static inline int32_t lamina_gemm_begin(const struct lamina_gemm_task *task)
+{
+  int32_t add = (task->flags & LAMINA_GEMM_ADD) != 0;
+  if (task->bias == NULL && (add || task->k > 0)) {
+    return add;
+  }
+  for (int64_t i = 0; i < task->m; i++) {
+    float *c = task->c + i * task->c_row;
+    for (int64_t j = 0; j < task->n; j++) {
+      c[j] = (add ? c[j] : 0.0f) + (task->bias == NULL ? 0.0f : task->bias[j]);
+    }
+  }
+  return 1;
+}
 
 #ifdef __cplusplus
 }

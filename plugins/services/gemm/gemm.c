@@ -50,26 +50,10 @@ static void scratch(void *self, int64_t m, int64_t n, int64_t k, struct lamina_g
   lm_gemm_blocks_scratch(gemm->chosen, m, n, k, out);
 }
 
-static int32_t check(struct lamina_call *call, const struct lamina_gemm_task *task)
-{
-  if (task->size < sizeof *task) {
-    return lamina_failf(call, LAMINA_E_PLUGIN,
-                        "a matrix product of %lu bytes, expected at least %lu",
-                        (unsigned long)task->size, (unsigned long)sizeof *task);
-  }
-  if (task->m < 0 || task->n < 0 || task->k < 0 || (task->m > 1 && task->c_row < task->n)) {
-    return lamina_failf(call, LAMINA_E_SHAPE,
-                        "a matrix product of [%lld, %lld] by [%lld, %lld] into rows of %lld",
-                        (long long)task->m, (long long)task->k, (long long)task->k,
-                        (long long)task->n, (long long)task->c_row);
-  }
-  return LAMINA_OK;
-}
-
 static int32_t run(void *self, struct lamina_call *call, const struct lamina_gemm_task *task)
 {
   const struct gemm *gemm = self;
-  LAMINA_TRY(check(call, task));
+  LAMINA_TRY(lamina_gemm_check(call, task));
   if (task->m == 0 || task->n == 0 || lm_gemm_small(gemm->chosen, task)) {
     return LAMINA_OK;
   }

@@ -55,6 +55,30 @@ struct lm_gemm_kernel {
   lm_gemm_tile_fn tiles[LM_GEMM_MOST_ROWS][LM_GEMM_MOST_VECTORS][LM_GEMM_SOURCES];
 };
 
+/*
+ * Every kernel has the same tiles: a function for each number of rows and vectors and for each
+ * source of B, made from its own run(). TARGET is the kernel's function attribute, or nothing.
+ */
+#define LM_GEMM_TILE(rows, vectors, source, suffix)                                      \
+  TARGET static void tile_##rows##_##vectors##_##suffix(const struct lm_gemm_tile *tile) \
+  {                                                                                      \
+    run(tile, rows, vectors, source);                                                    \
+  }
+#define LM_GEMM_TILES(rows)                     \
+  LM_GEMM_TILE(rows, 1, LM_GEMM_DIRECT, direct) \
+  LM_GEMM_TILE(rows, 1, LM_GEMM_COPY, copy)     \
+  LM_GEMM_TILE(rows, 1, LM_GEMM_PANEL, panel)   \
+  LM_GEMM_TILE(rows, 2, LM_GEMM_DIRECT, direct) \
+  LM_GEMM_TILE(rows, 2, LM_GEMM_COPY, copy)     \
+  LM_GEMM_TILE(rows, 2, LM_GEMM_PANEL, panel)
+#define LM_GEMM_ENTRY(rows)                                                \
+  {                                                                        \
+    {tile_##rows##_1_direct, tile_##rows##_1_copy, tile_##rows##_1_panel}, \
+    {                                                                      \
+      tile_##rows##_2_direct, tile_##rows##_2_copy, tile_##rows##_2_panel  \
+    }                                                                      \
+  }
+
 extern const struct lm_gemm_kernel lm_gemm_portable;
 #if defined(__x86_64__) && defined(__GNUC__)
 #define LM_GEMM_X86 1

@@ -158,32 +158,12 @@ TARGET void lm_gemm_transpose_avx2(const float *src, int64_t src_row, int64_t co
   lm_gemm_transpose(src + whole * src_row, src_row, columns - whole, k, dst + whole, dst_row);
 }
 
-#define TILE(rows, vectors, source, suffix)                                              \
-  TARGET static void tile_##rows##_##vectors##_##suffix(const struct lm_gemm_tile *tile) \
-  {                                                                                      \
-    run(tile, rows, vectors, source);                                                    \
-  }
-#define TILES(rows)                     \
-  TILE(rows, 1, LM_GEMM_DIRECT, direct) \
-  TILE(rows, 1, LM_GEMM_COPY, copy)     \
-  TILE(rows, 1, LM_GEMM_PANEL, panel)   \
-  TILE(rows, 2, LM_GEMM_DIRECT, direct) \
-  TILE(rows, 2, LM_GEMM_COPY, copy)     \
-  TILE(rows, 2, LM_GEMM_PANEL, panel)
-#define ENTRY(rows)                                                        \
-  {                                                                        \
-    {tile_##rows##_1_direct, tile_##rows##_1_copy, tile_##rows##_1_panel}, \
-    {                                                                      \
-      tile_##rows##_2_direct, tile_##rows##_2_copy, tile_##rows##_2_panel  \
-    }                                                                      \
-  }
-
-TILES(1)
-TILES(2)
-TILES(3)
-TILES(4)
-TILES(5)
-TILES(6)
+LM_GEMM_TILES(1)
+LM_GEMM_TILES(2)
+LM_GEMM_TILES(3)
+LM_GEMM_TILES(4)
+LM_GEMM_TILES(5)
+LM_GEMM_TILES(6)
 
 static bool supported(void)
 {
@@ -197,7 +177,8 @@ const struct lm_gemm_kernel lm_gemm_avx2 = {
     .k_block = 400,
     .supported = supported,
     .transpose = lm_gemm_transpose_avx2,
-    .tiles = {ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6)},
+    .tiles = {LM_GEMM_ENTRY(1), LM_GEMM_ENTRY(2), LM_GEMM_ENTRY(3), LM_GEMM_ENTRY(4),
+              LM_GEMM_ENTRY(5), LM_GEMM_ENTRY(6)},
 };
 
 #else

@@ -113,40 +113,20 @@ INLINE void run(const struct lm_gemm_tile *tile, int rows, int vectors, enum lm_
   store(tile, last, rows, vectors, sum);
 }
 
-#define TILE(rows, vectors, source, suffix)                                              \
-  TARGET static void tile_##rows##_##vectors##_##suffix(const struct lm_gemm_tile *tile) \
-  {                                                                                      \
-    run(tile, rows, vectors, source);                                                    \
-  }
-#define TILES(rows)                     \
-  TILE(rows, 1, LM_GEMM_DIRECT, direct) \
-  TILE(rows, 1, LM_GEMM_COPY, copy)     \
-  TILE(rows, 1, LM_GEMM_PANEL, panel)   \
-  TILE(rows, 2, LM_GEMM_DIRECT, direct) \
-  TILE(rows, 2, LM_GEMM_COPY, copy)     \
-  TILE(rows, 2, LM_GEMM_PANEL, panel)
-#define ENTRY(rows)                                                        \
-  {                                                                        \
-    {tile_##rows##_1_direct, tile_##rows##_1_copy, tile_##rows##_1_panel}, \
-    {                                                                      \
-      tile_##rows##_2_direct, tile_##rows##_2_copy, tile_##rows##_2_panel  \
-    }                                                                      \
-  }
-
-TILES(1)
-TILES(2)
-TILES(3)
-TILES(4)
-TILES(5)
-TILES(6)
-TILES(7)
-TILES(8)
-TILES(9)
-TILES(10)
-TILES(11)
-TILES(12)
-TILES(13)
-TILES(14)
+LM_GEMM_TILES(1)
+LM_GEMM_TILES(2)
+LM_GEMM_TILES(3)
+LM_GEMM_TILES(4)
+LM_GEMM_TILES(5)
+LM_GEMM_TILES(6)
+LM_GEMM_TILES(7)
+LM_GEMM_TILES(8)
+LM_GEMM_TILES(9)
+LM_GEMM_TILES(10)
+LM_GEMM_TILES(11)
+LM_GEMM_TILES(12)
+LM_GEMM_TILES(13)
+LM_GEMM_TILES(14)
 
 static bool supported(void)
 {
@@ -161,8 +141,10 @@ const struct lm_gemm_kernel lm_gemm_avx512 = {
     .k_block = 512,
     .supported = supported,
     .transpose = lm_gemm_transpose_avx2,
-    .tiles = {ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6), ENTRY(7), ENTRY(8),
-              ENTRY(9), ENTRY(10), ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14)},
+    .tiles = {LM_GEMM_ENTRY(1), LM_GEMM_ENTRY(2), LM_GEMM_ENTRY(3), LM_GEMM_ENTRY(4),
+              LM_GEMM_ENTRY(5), LM_GEMM_ENTRY(6), LM_GEMM_ENTRY(7), LM_GEMM_ENTRY(8),
+              LM_GEMM_ENTRY(9), LM_GEMM_ENTRY(10), LM_GEMM_ENTRY(11), LM_GEMM_ENTRY(12),
+              LM_GEMM_ENTRY(13), LM_GEMM_ENTRY(14)},
 };
 
 #else

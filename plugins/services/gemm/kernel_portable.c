@@ -5,6 +5,8 @@
  */
 #include "gemm_internal.h"
 
+#define TARGET
+
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
@@ -76,30 +78,10 @@ INLINE void run(const struct lm_gemm_tile *tile, int rows, int vectors, enum lm_
   finish(tile, rows, vectors, sum);
 }
 
-#define TILE(rows, vectors, source, suffix)                                       \
-  static void tile_##rows##_##vectors##_##suffix(const struct lm_gemm_tile *tile) \
-  {                                                                               \
-    run(tile, rows, vectors, source);                                             \
-  }
-#define TILES(rows)                     \
-  TILE(rows, 1, LM_GEMM_DIRECT, direct) \
-  TILE(rows, 1, LM_GEMM_COPY, copy)     \
-  TILE(rows, 1, LM_GEMM_PANEL, panel)   \
-  TILE(rows, 2, LM_GEMM_DIRECT, direct) \
-  TILE(rows, 2, LM_GEMM_COPY, copy)     \
-  TILE(rows, 2, LM_GEMM_PANEL, panel)
-#define ENTRY(rows)                                                        \
-  {                                                                        \
-    {tile_##rows##_1_direct, tile_##rows##_1_copy, tile_##rows##_1_panel}, \
-    {                                                                      \
-      tile_##rows##_2_direct, tile_##rows##_2_copy, tile_##rows##_2_panel  \
-    }                                                                      \
-  }
-
-TILES(1)
-TILES(2)
-TILES(3)
-TILES(4)
+LM_GEMM_TILES(1)
+LM_GEMM_TILES(2)
+LM_GEMM_TILES(3)
+LM_GEMM_TILES(4)
 
 static bool supported(void)
 {
@@ -113,5 +95,5 @@ const struct lm_gemm_kernel lm_gemm_portable = {
     .k_block = 256,
     .supported = supported,
     .transpose = lm_gemm_transpose,
-    .tiles = {ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4)},
+    .tiles = {LM_GEMM_ENTRY(1), LM_GEMM_ENTRY(2), LM_GEMM_ENTRY(3), LM_GEMM_ENTRY(4)},
 };

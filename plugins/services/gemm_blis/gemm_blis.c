@@ -8,7 +8,6 @@
  */
 #define LAMINA_LICENSE "MIT"
 #define LAMINA_ORIGIN "Lamina"
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -21,47 +20,15 @@ struct gemm_blis {
   struct lamina_gemm interface;
 };
 
-/* Puts the bias, or zeros where nothing is computed, into C; whether the product is added. */
-static bool prepare(const struct lamina_gemm_task *task)
-{
-  bool add = (task->flags & LAMINA_GEMM_ADD) != 0;
-  if (task->bias == NULL && (add || task->k > 0)) {
-    return add;
-  }
-  for (int64_t i = 0; i < task->m; i++) {
-    float *c = task->c + i * task->c_row;
-    for (int64_t j = 0; j < task->n; j++) {
-      c[j] = (add ? c[j] : 0.0f) + (task->bias == NULL ? 0.0f : task->bias[j]);
-    }
-  }
-  return true;
-}
-
-static int32_t check(struct lamina_call *call, const struct lamina_gemm_task *task)
-{
-  if (task->size < sizeof *task) {
-    return lamina_failf(call, LAMINA_E_PLUGIN,
-                        "a matrix product of %lu bytes, expected at least %lu",
-                        (unsigned long)task->size, (unsigned long)sizeof *task);
-  }
-  if (task->m < 0 || task->n < 0 || task->k < 0 || (task->m > 1 && task->c_row < task->n)) {
-    return lamina_failf(call, LAMINA_E_SHAPE,
-                        "a matrix product of [%lld, %lld] by [%lld, %lld] into rows of %lld",
-                        (long long)task->m, (long long)task->k, (long long)task->k,
-                        (long long)task->n, (long long)task->c_row);
-  }
-  return LAMINA_OK;
-}
-
 static int32_t run(void *self, struct lamina_call *call, const struct lamina_gemm_task *task)
 {
   (void)self;
-  LAMINA_TRY(check(call, task));
+  LAMINA_TRY(lamina_gemm_check(call, task));
   if (task->m == 0 || task->n == 0) {
     return LAMINA_OK;
   }
   float one = 1.0f;
-  float beta = prepare(task) ? 1.0f : 0.0f;
+  float beta = lamina_gemm_begin(task) ? 1.0f : 0.0f;
   if (task->k > 0) {
     /* BLIS declares what it only reads without const. */
     float *a = (float *)(uintptr_t)task->a;

@@ -118,35 +118,9 @@ static int32_t multiply_copies(struct lamina_call *call, const struct lamina_gem
   return LAMINA_OK;
 }
 
-/* Puts the bias, or zeros where nothing is computed, into C; whether the product is added. */
-static bool prepare(const struct lamina_gemm_task *task)
-{
-  bool add = (task->flags & LAMINA_GEMM_ADD) != 0;
-  if (task->bias == NULL && (add || task->k > 0)) {
-    return add;
-  }
-  for (int64_t i = 0; i < task->m; i++) {
-    float *c = task->c + i * task->c_row;
-    for (int64_t j = 0; j < task->n; j++) {
-      c[j] = (add ? c[j] : 0.0f) + (task->bias == NULL ? 0.0f : task->bias[j]);
-    }
-  }
-  return true;
-}
-
 static int32_t check(struct lamina_call *call, const struct lamina_gemm_task *task)
 {
-  if (task->size < sizeof *task) {
-    return lamina_failf(call, LAMINA_E_PLUGIN,
-                        "a matrix product of %lu bytes, expected at least %lu",
-                        (unsigned long)task->size, (unsigned long)sizeof *task);
-  }
-  if (task->m < 0 || task->n < 0 || task->k < 0 || (task->m > 1 && task->c_row < task->n)) {
-    return lamina_failf(call, LAMINA_E_SHAPE,
-                        "a matrix product of [%lld, %lld] by [%lld, %lld] into rows of %lld",
-                        (long long)task->m, (long long)task->k, (long long)task->k,
-                        (long long)task->n, (long long)task->c_row);
-  }
+  LAMINA_TRY(lamina_gemm_check(call, task));
   if (larger(larger(task->m, task->n), larger(task->k, task->c_row)) > INT_MAX) {
     return lamina_failf(call, LAMINA_E_UNSUPPORTED,
                         "a matrix product has a size beyond %d, the most that CBLAS takes",
@@ -162,7 +136,7 @@ static int32_t run(void *self, struct lamina_call *call, const struct lamina_gem
   if (task->m == 0 || task->n == 0) {
     return LAMINA_OK;
   }
-  bool add = prepare(task);
+  bool add = lamina_gemm_begin(task);
   if (task->k == 0) {
     return LAMINA_OK;
   }
