@@ -60,6 +60,7 @@ static enum lamina_status ask_fields(struct lm_dataset *dataset, struct lm_error
       lm_record(dataset->host, dataset->instance, dataset->instance->plugin->table.dataset.infer,
                 recording, error);
   if (status == LAMINA_OK) {
+    dataset->purposes = facts.purposes;
     status = take_fields(dataset, recording, error);
   }
   lm_recording_release(recording);
@@ -101,7 +102,7 @@ enum lamina_status lm_dataset_open(struct lm_dataset *dataset, struct lm_error *
   lm_call_init(&call, dataset->host, dataset->instance, "open");
   call.may_keep_memory = true;
   call.stream = lm_stream_make(dataset->host->seed, stream);
-  call.purposes = UINT32_MAX;
+  call.purposes = dataset->purposes;
   lm_free(stream);
   lm_call_begin(&call, error);
   const char *previous = lm_guard_enter(dataset->instance->label);

@@ -13,7 +13,8 @@ struct lm_dataset {
   char *role; /* "train" or "test": part of its random stream's name */
   struct lm_declared_field fields[LM_MAX_FACTS];
   uint32_t n_fields;
-  int64_t count; /* records; known after lm_dataset_open() */
+  uint32_t purposes; /* of random words, as infer() declares them */
+  int64_t count;     /* records; known after lm_dataset_open() */
 };
 
 /** Makes the instance and asks for its fields; reads headers at most. */

@@ -43,18 +43,6 @@ bool lm_transforms_need_fit(const struct lm_transforms *transforms)
   return false;
 }
 
-static void fill(struct lamina_view *view, double value)
-{
-  int64_t count = lamina_type_count(&view->type);
-  for (int64_t i = 0; i < count; i++) {
-    if (lamina_type_is(&view->type, LAMINA_DT_FLOAT, 64)) {
-      ((double *)view->data)[i] = value;
-    } else if (lamina_type_is_f32(&view->type)) {
-      ((float *)view->data)[i] = (float)value;
-    }
-  }
-}
-
 static enum lamina_status take_states(struct lm_transform *transform, size_t index,
                                       const struct lm_recording *recording, struct lm_error *error)
 {
@@ -70,7 +58,7 @@ static enum lamina_status take_states(struct lm_transform *transform, size_t ind
     if (transform->states[i].data == NULL || transform->state_names[i] == NULL) {
       return lm_fail_memory(error, lm_shape_bytes(shape));
     }
-    fill(&transform->states[i], declared->value);
+    lm_view_fill(&transform->states[i], declared->value);
   }
   return LAMINA_OK;
 }

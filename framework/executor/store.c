@@ -91,20 +91,6 @@ static void place_states(struct lm_store *store)
   }
 }
 
-static void fill_state(struct lm_store *store, uint32_t index)
-{
-  const struct lm_persistent *state = store->graph->states[index];
-  int64_t count = lamina_type_count(&state->shape.type);
-  void *data = store->states + store->state_offsets[index];
-  for (int64_t i = 0; i < count; i++) {
-    if (lamina_type_is(&state->shape.type, LAMINA_DT_FLOAT, 64)) {
-      ((double *)data)[i] = state->init;
-    } else if (lamina_type_is_f32(&state->shape.type)) {
-      ((float *)data)[i] = (float)state->init;
-    }
-  }
-}
-
 static void make_views(struct lm_store *store)
 {
   const struct lm_graph *graph = store->graph;
@@ -118,7 +104,7 @@ static void make_views(struct lm_store *store)
   for (uint32_t i = 0; i < graph->n_states; i++) {
     store->state_views[i].type = graph->states[i]->shape.type;
     store->state_views[i].data = store->states + store->state_offsets[i];
-    fill_state(store, i);
+    lm_view_fill(&store->state_views[i], graph->states[i]->init);
   }
 }
 

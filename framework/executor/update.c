@@ -105,7 +105,6 @@ enum lamina_status lm_updater_create(const struct lm_updater_parts *parts, struc
 struct penalty_work {
   struct lm_updater *updater;
   const struct range *range;
-  bool add_gradient;
 };
 
 static int32_t penalty_body(void *arg, int64_t begin, int64_t end, uint32_t lane)
@@ -116,8 +115,7 @@ static int32_t penalty_body(void *arg, int64_t begin, int64_t end, uint32_t lane
   size_t offset = work->range->begin + (size_t)begin;
   struct lamina_penalty penalty = {.size = sizeof penalty,
                                    .weight = updater->store->weights + offset,
-                                   .grad = work->add_gradient ? updater->store->gradients + offset
-                                                              : NULL,
+                                   .grad = updater->store->gradients + offset,
                                    .n = end - begin};
   int32_t returned =
       call->instance->plugin->table.regularizer.apply(call->instance->self, &call->base, &penalty);
@@ -126,12 +124,12 @@ static int32_t penalty_body(void *arg, int64_t begin, int64_t end, uint32_t lane
   return returned;
 }
 
-static enum lamina_status penalize(struct lm_updater *updater, bool add_gradient, double *total,
+static enum lamina_status penalize(struct lm_updater *updater, double *total,
                                    struct lm_error *error)
 {
   *total = 0.0;
   for (size_t r = 0; r < updater->n_ranges; r++) {
-    struct penalty_work work = {updater, &updater->ranges[r], add_gradient};
+    struct penalty_work work = {updater, &updater->ranges[r]};
     struct lm_call *call = &updater->penalty_calls[work.range->regularizer];
     int64_t n = (int64_t)(work.range->end - work.range->begin);
     lm_call_begin(call, error);
@@ -144,12 +142,6 @@ static enum lamina_status penalize(struct lm_updater *updater, bool add_gradient
     }
   }
   return LAMINA_OK;
-}
-
-enum lamina_status lm_updater_penalty(struct lm_updater *updater, double *penalty,
-                                      struct lm_error *error)
-{
-  return penalize(updater, false, penalty, error);
 }
 
 /* ---- clipping ---- */
@@ -259,7 +251,7 @@ enum lamina_status lm_updater_step(struct lm_updater *updater, uint64_t step, do
 {
   const struct lamina_optimizer *table = &updater->optimizer->plugin->table.optimizer;
   *report = (struct lm_update_report){.rate = table->rate(updater->optimizer->self) * factor};
-  LM_TRY(penalize(updater, true, &report->penalty, error));
+  LM_TRY(penalize(updater, &report->penalty, error));
   if (updater->clip_norm > 0.0) {
     report->norm = gradient_norm(updater);
     if (!isfinite(report->norm)) {

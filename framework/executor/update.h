@@ -48,8 +48,4 @@ enum lamina_status lm_updater_step(struct lm_updater *updater, uint64_t step, do
                                    struct lm_update_report *report,
                                    struct lm_error *error) LM_MUST_CHECK;
 
-/** The penalty of the present weights; touches no gradient. */
-enum lamina_status lm_updater_penalty(struct lm_updater *updater, double *penalty,
-                                      struct lm_error *error) LM_MUST_CHECK;
-
 #endif

@@ -197,6 +197,8 @@ enum lamina_status lm_shape_batched(struct lm_shape *shape, int64_t batch,
                                     const struct lm_shape *record,
                                     struct lm_error *error) LM_MUST_CHECK;
 size_t lm_shape_bytes(const struct lm_shape *shape);
+/** Sets every element of a float32 or float64 tensor; others are left as they are (zero). */
+void lm_view_fill(const struct lamina_view *view, double value);
 bool lm_shape_equal(const struct lm_shape *a, const struct lm_shape *b);
 /** "[N, 28, 28] float32"; the first dimension is written N when it equals batch (-1: never). */
 const char *lm_shape_format(const struct lamina_type *type, int64_t batch, char *out, size_t size);

@@ -107,3 +107,15 @@ const char *lm_shape_format(const struct lamina_type *type, int64_t batch, char 
   }
   return out;
 }
+
+void lm_view_fill(const struct lamina_view *view, double value)
+{
+  int64_t count = lamina_type_count(&view->type);
+  for (int64_t i = 0; i < count; i++) {
+    if (lamina_type_is(&view->type, LAMINA_DT_FLOAT, 64)) {
+      ((double *)view->data)[i] = value;
+    } else if (lamina_type_is_f32(&view->type)) {
+      ((float *)view->data)[i] = (float)value;
+    }
+  }
+}

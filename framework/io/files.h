@@ -58,6 +58,10 @@ enum lamina_status lm_file_replace(const char *path, const char *previous,
                                    const struct lm_piece *pieces, size_t count,
                                    struct lm_error *error) LM_MUST_CHECK;
 
+/** Adds bytes at the end of a file, which is made when it is not there. LAMINA_E_IO. */
+enum lamina_status lm_file_append(const char *path, const void *bytes, size_t size,
+                                  struct lm_error *error) LM_MUST_CHECK;
+
 /** Removes temporary files that writers which no longer run have left in a folder. */
 void lm_file_remove_stale(const char *folder);
 

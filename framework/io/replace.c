@@ -229,3 +229,21 @@ enum lamina_status lm_file_replace(const char *path, const char *previous,
   lm_free(temporary);
   return status;
 }
+
+enum lamina_status lm_file_append(const char *path, const void *bytes, size_t size,
+                                  struct lm_error *error)
+{
+  int descriptor;
+  do {
+    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  } while (descriptor < 0 && errno == EINTR);
+  if (descriptor < 0) {
+    return fail_write(path, "cannot be opened", error);
+  }
+  enum lamina_status status = LAMINA_OK;
+  if (!write_all(descriptor, bytes, size)) {
+    status = fail_write(path, "cannot be written", error);
+  }
+  (void)close(descriptor);
+  return status;
+}

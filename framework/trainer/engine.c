@@ -127,6 +127,9 @@ static enum lamina_status make_portion(struct lm_engine *engine, struct lm_porti
   for (int64_t i = 0; i < count; i++) {
     portion->index[i] = index == NULL ? i : index[i];
   }
+  for (uint32_t i = 0; i < experiment->graph->n_sources; i++) {
+    portion->fields[i] = (uint32_t)lm_dataset_field(dataset, experiment->graph->sources[i]->name);
+  }
   portion->dataset = dataset;
   portion->count = count;
   return lm_loader_create(dataset, &experiment->transforms, largest, &portion->loader, error);
@@ -192,9 +195,7 @@ enum lamina_status lm_engine_fit(struct lm_engine *engine, struct lm_error *erro
 void lm_engine_connect(const struct lm_engine *engine, const struct lm_portion *portion,
                        struct lm_program *program)
 {
-  const struct lm_graph *graph = engine->experiment->graph;
-  for (uint32_t i = 0; i < graph->n_sources; i++) {
-    int32_t field = lm_dataset_field(portion->dataset, graph->sources[i]->name);
-    program->sources[i].data = lm_loader_data(portion->loader, (uint32_t)field);
+  for (uint32_t i = 0; i < engine->experiment->graph->n_sources; i++) {
+    program->sources[i].data = lm_loader_data(portion->loader, portion->fields[i]);
   }
 }

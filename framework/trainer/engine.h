@@ -16,6 +16,7 @@ struct lm_portion {
   struct lm_loader *loader;
   int64_t *index; /* [count] record numbers */
   int64_t count;
+  uint32_t fields[LM_MAX_FACTS]; /* by source: which field feeds it */
 };
 
 struct lm_engine {

@@ -144,51 +144,28 @@ char *lm_run_folder_choose(const char *parent, const char *stem, bool resume)
 }
 
 enum lamina_status lm_run_folder_write(const struct lm_run_folder *run, const char *name,
-                                       const char *text, struct lm_error *error)
+                                       const struct lm_text *text, struct lm_error *error)
 {
   char *path = lm_run_folder_file(run, name);
-  if (path == NULL) {
+  if (path == NULL || !lm_text_ok(text)) {
+    lm_free(path);
     return lm_fail_memory(error, 0);
   }
-  struct lm_piece piece = {text, strlen(text)};
+  struct lm_piece piece = {lm_text_get(text), text->length};
   enum lamina_status status = lm_file_replace(path, NULL, &piece, 1, error);
   lm_free(path);
   return status;
 }
 
-static enum lamina_status write_all(int file, const char *text, const char *path,
-                                    struct lm_error *error)
-{
-  size_t length = strlen(text);
-  while (length > 0) {
-    ssize_t wrote = write(file, text, length);
-    if (wrote < 0 && errno == EINTR) {
-      continue;
-    }
-    if (wrote < 0) {
-      return lm_fail(error, LAMINA_E_IO, "%s: cannot be written (%s)", path, strerror(errno));
-    }
-    text += wrote;
-    length -= (size_t)wrote;
-  }
-  return LAMINA_OK;
-}
-
-enum lamina_status lm_run_folder_append(const struct lm_run_folder *run, const char *line,
+enum lamina_status lm_run_folder_append(const struct lm_run_folder *run, const struct lm_text *line,
                                         struct lm_error *error)
 {
   char *path = lm_run_folder_file(run, METRICS);
-  if (path == NULL) {
+  if (path == NULL || !lm_text_ok(line)) {
+    lm_free(path);
     return lm_fail_memory(error, 0);
   }
-  enum lamina_status status = LAMINA_OK;
-  int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (file < 0) {
-    status = lm_fail(error, LAMINA_E_IO, "%s: cannot be opened (%s)", path, strerror(errno));
-  } else {
-    status = write_all(file, line, path, error);
-    (void)close(file);
-  }
+  enum lamina_status status = lm_file_append(path, lm_text_get(line), line->length, error);
   lm_free(path);
   return status;
 }

@@ -40,12 +40,13 @@ char *lm_run_folder_choose(const char *parent, const char *stem, bool resume);
 /** Path of a file in the folder; owned by the caller; NULL when memory is short. */
 char *lm_run_folder_file(const struct lm_run_folder *run, const char *name);
 
-/** Replaces a text file in the folder. */
+/** Replaces a file in the folder by a text, which may have run out of memory (LAMINA_E_NOMEM). */
 enum lamina_status lm_run_folder_write(const struct lm_run_folder *run, const char *name,
-                                       const char *text, struct lm_error *error) LM_MUST_CHECK;
+                                       const struct lm_text *text,
+                                       struct lm_error *error) LM_MUST_CHECK;
 
-/** Appends a line to metrics.jsonl. */
-enum lamina_status lm_run_folder_append(const struct lm_run_folder *run, const char *line,
+/** Appends a line to metrics.jsonl; likewise. */
+enum lamina_status lm_run_folder_append(const struct lm_run_folder *run, const struct lm_text *line,
                                         struct lm_error *error) LM_MUST_CHECK;
 
 /** Cuts metrics.jsonl to its first `lines` whole lines, for resuming. */

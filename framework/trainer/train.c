@@ -79,9 +79,7 @@ static enum lamina_status log_epoch(struct lm_training *training,
   struct lm_text line = {0};
   lm_epoch_report_json(report, &line);
   lm_text_add(&line, "\n");
-  enum lamina_status status = lm_text_ok(&line)
-                                  ? lm_run_folder_append(&training->run, lm_text_get(&line), error)
-                                  : lm_fail_memory(error, 0);
+  enum lamina_status status = lm_run_folder_append(&training->run, &line, error);
   lm_text_release(&line);
   const struct lm_train_observer *observer = &training->options->observer;
   if (status == LAMINA_OK && observer->epoch != NULL) {
@@ -285,16 +283,11 @@ static enum lamina_status write_description(struct lm_training *training, struct
 {
   struct lm_text text = {0};
   lm_value_write(lm_config_root(training->experiment->config), &text);
-  enum lamina_status status =
-      lm_text_ok(&text)
-          ? lm_run_folder_write(&training->run, "experiment.yaml", lm_text_get(&text), error)
-          : lm_fail_memory(error, 0);
+  enum lamina_status status = lm_run_folder_write(&training->run, "experiment.yaml", &text, error);
   lm_text_clear(&text);
   describe_run(training, &text);
   if (status == LAMINA_OK) {
-    status = lm_text_ok(&text)
-                 ? lm_run_folder_write(&training->run, "run.json", lm_text_get(&text), error)
-                 : lm_fail_memory(error, 0);
+    status = lm_run_folder_write(&training->run, "run.json", &text, error);
   }
   lm_text_release(&text);
   return status;
@@ -335,10 +328,7 @@ static enum lamina_status write_profile(struct lm_training *training, struct lm_
 {
   struct lm_text text = {0};
   lm_profile_json(training->profile, &text);
-  enum lamina_status status =
-      lm_text_ok(&text)
-          ? lm_run_folder_write(&training->run, "profile.json", lm_text_get(&text), error)
-          : lm_fail_memory(error, 0);
+  enum lamina_status status = lm_run_folder_write(&training->run, "profile.json", &text, error);
   lm_text_release(&text);
   return status;
 }
