@@ -8,14 +8,12 @@
  */
 #include "trainer/profile.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "trainer/train_internal.h"
 
 enum { TRIALS = 200, MARKS_OF_TRIAL = 64 };
 
@@ -113,11 +111,9 @@ void lm_profile_begin(struct lm_profile *profile)
   }
 }
 
-void lm_profile_mark(struct lm_profile *profile, enum lm_profile_part part)
+void lm_profile_mark_part(struct lm_profile *profile, enum lm_profile_part part)
 {
-  if (profile != NULL) {
-    mark(profile, &profile->parts[part]);
-  }
+  mark(profile, &profile->parts[part]);
 }
 
 void lm_profile_end(struct lm_profile *profile)
@@ -142,38 +138,23 @@ static enum lamina_status run_calls(struct lm_profile *profile, struct lm_exec_c
   return LAMINA_OK;
 }
 
-enum lamina_status lm_profile_compute(struct lm_training *training, int64_t begin, int64_t n,
-                                      struct lm_error *error)
+enum lamina_status lm_profile_forward(struct lm_profile *profile, struct lm_program *program,
+                                      uint64_t step, struct lm_error *error)
 {
-  struct lm_engine *engine = training->engine;
-  struct lm_progress *progress = &training->progress;
-  struct lm_profile *profile = training->profile;
-  struct lm_program *program;
-  struct lm_update_report report;
-  uint64_t step = progress->step;
-  LM_TRY(lm_executor_program(engine->executor, n, true, &program, error));
-  mark(profile, &profile->parts[LM_PROFILE_REST]);
-  LM_TRY(lm_loader_fill(engine->train.loader, training->order + begin, n, true,
-                        (uint64_t)progress->epoch, error));
-  mark(profile, &profile->parts[LM_PROFILE_DATA]);
-  lm_engine_connect(engine, &engine->train, program);
-  mark(profile, &profile->parts[LM_PROFILE_REST]);
-  LM_TRY(run_calls(profile, program->forward, program->n_forward, profile->forward, step, error));
-  double loss = lm_engine_loss(engine, program);
-  if (!isfinite(loss)) {
-    return lm_training_tell_nonfinite(training, program, loss, error);
+  return profile == NULL ? lm_program_forward(program, step, error)
+                         : run_calls(profile, program->forward, program->n_forward,
+                                     profile->forward, step, error);
+}
+
+enum lamina_status lm_profile_backward(struct lm_profile *profile, struct lm_program *program,
+                                       uint64_t step, struct lm_error *error)
+{
+  if (profile == NULL) {
+    return lm_program_backward(program, step, error);
   }
-  mark(profile, &profile->parts[LM_PROFILE_REST]);
-  LM_TRY(
-      run_calls(profile, program->backward, program->n_backward, profile->backward, step, error));
-  LM_TRY(lm_updater_step(engine->updater, step + 1, lm_training_factor(training), &report, error));
-  mark(profile, &profile->parts[LM_PROFILE_UPDATE]);
-  progress->rate = report.rate;
-  progress->loss_sum += loss * (double)n;
-  progress->penalty_sum += report.penalty;
   profile->steps++;
-  profile->samples += (uint64_t)n;
-  return LAMINA_OK;
+  profile->samples += (uint64_t)program->batch;
+  return run_calls(profile, program->backward, program->n_backward, profile->backward, step, error);
 }
 
 /* ---- what came of it ---- */

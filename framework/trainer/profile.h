@@ -3,7 +3,7 @@
  *
  * A profile divides the whole time of the training loop among its rows: at each mark the time
  * since the mark before goes to one of them. What a mark itself costs is taken out of the rows
- * and shown in one of its own. Without a profile a step has no marks. Floor 9.
+ * and shown in one of its own. Floor 9.
  */
 #ifndef LM_TRAINER_PROFILE_H
 #define LM_TRAINER_PROFILE_H
@@ -22,7 +22,6 @@ enum lm_profile_part {
 };
 
 struct lm_profile;
-struct lm_training;
 
 /**
  * @param experiment  borrowed for the life of the profile
@@ -36,12 +35,21 @@ void lm_profile_free(struct lm_profile *profile);
 void lm_profile_begin(struct lm_profile *profile);
 void lm_profile_end(struct lm_profile *profile);
 
-/** Gives the time since the mark before to a part. */
-void lm_profile_mark(struct lm_profile *profile, enum lm_profile_part part);
+/** Gives the time since the mark before to a part. A step without a profile only compares. */
+void lm_profile_mark_part(struct lm_profile *profile, enum lm_profile_part part);
+static inline void lm_profile_mark(struct lm_profile *profile, enum lm_profile_part part)
+{
+  if (__builtin_expect(profile != NULL, 0)) {
+    lm_profile_mark_part(profile, part);
+  }
+}
 
-/** Computes a step as the trainer does without a profile, to the same bits, with marks. */
-enum lamina_status lm_profile_compute(struct lm_training *training, int64_t begin, int64_t n,
-                                      struct lm_error *error) LM_MUST_CHECK;
+/** lm_program_forward() and lm_program_backward(), with a mark behind each call; a backward pass
+ *  completes a step of the profile. Without a profile they are just that. */
+enum lamina_status lm_profile_forward(struct lm_profile *profile, struct lm_program *program,
+                                      uint64_t step, struct lm_error *error) LM_MUST_CHECK;
+enum lamina_status lm_profile_backward(struct lm_profile *profile, struct lm_program *program,
+                                       uint64_t step, struct lm_error *error) LM_MUST_CHECK;
 
 /** A table for people, and one JSON object: seconds, and the rows, which add up to it. */
 void lm_profile_text(const struct lm_profile *profile, struct lm_text *out);

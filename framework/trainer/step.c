@@ -55,7 +55,7 @@ void lm_training_begin_epoch(struct lm_training *training)
   }
 }
 
-double lm_training_factor(const struct lm_training *training)
+static double schedule_factor(const struct lm_training *training)
 {
   const struct lm_instance *schedule = training->experiment->schedule;
   struct lamina_progress progress = {.size = sizeof progress,
@@ -66,9 +66,8 @@ double lm_training_factor(const struct lm_training *training)
                           : schedule->plugin->table.schedule.factor(schedule->self, &progress);
 }
 
-enum lamina_status lm_training_tell_nonfinite(struct lm_training *training,
-                                              struct lm_program *program, double loss,
-                                              struct lm_error *error)
+static enum lamina_status tell_nonfinite(struct lm_training *training, struct lm_program *program,
+                                         double loss, struct lm_error *error)
 {
   enum lamina_status status = lm_program_find_nonfinite(program, training->progress.step, error);
   if (status == LAMINA_OK) {
@@ -85,20 +84,26 @@ static enum lamina_status compute(struct lm_training *training, int64_t begin, i
 {
   struct lm_engine *engine = training->engine;
   struct lm_progress *progress = &training->progress;
+  struct lm_profile *profile = training->profile;
   struct lm_program *program;
   struct lm_update_report report;
   LM_TRY(lm_executor_program(engine->executor, n, true, &program, error));
+  lm_profile_mark(profile, LM_PROFILE_REST);
   LM_TRY(lm_loader_fill(engine->train.loader, training->order + begin, n, true,
                         (uint64_t)progress->epoch, error));
+  lm_profile_mark(profile, LM_PROFILE_DATA);
   lm_engine_connect(engine, &engine->train, program);
-  LM_TRY(lm_program_forward(program, progress->step, error));
+  lm_profile_mark(profile, LM_PROFILE_REST);
+  LM_TRY(lm_profile_forward(profile, program, progress->step, error));
   double loss = lm_engine_loss(engine, program);
   if (!isfinite(loss)) {
-    return lm_training_tell_nonfinite(training, program, loss, error);
+    return tell_nonfinite(training, program, loss, error);
   }
-  LM_TRY(lm_program_backward(program, progress->step, error));
-  LM_TRY(lm_updater_step(engine->updater, progress->step + 1, lm_training_factor(training), &report,
+  lm_profile_mark(profile, LM_PROFILE_REST);
+  LM_TRY(lm_profile_backward(profile, program, progress->step, error));
+  LM_TRY(lm_updater_step(engine->updater, progress->step + 1, schedule_factor(training), &report,
                          error));
+  lm_profile_mark(profile, LM_PROFILE_UPDATE);
   progress->rate = report.rate;
   progress->loss_sum += loss * (double)n;
   progress->penalty_sum += report.penalty;
@@ -111,8 +116,7 @@ enum lamina_status lm_training_step(struct lm_training *training, struct lm_erro
   int64_t begin = progress->batch * training->batch;
   int64_t left = training->engine->train.count - begin;
   int64_t n = left < training->batch ? left : training->batch;
-  LM_TRY(training->profile == NULL ? compute(training, begin, n, error)
-                                   : lm_profile_compute(training, begin, n, error));
+  LM_TRY(compute(training, begin, n, error));
   progress->step++;
   progress->batch++;
   progress->samples += n;

@@ -43,14 +43,6 @@ void lm_training_end_stretch(struct lm_training *training);
 /** Makes the engine and counts the steps; opens no run folder. */
 enum lamina_status lm_training_prepare(struct lm_training *training, struct lm_error *error);
 
-/** What the schedule makes of the rate in the present step. */
-double lm_training_factor(const struct lm_training *training);
-
-/** The failure of a step whose loss is not finite. */
-enum lamina_status lm_training_tell_nonfinite(struct lm_training *training,
-                                              struct lm_program *program, double loss,
-                                              struct lm_error *error);
-
 /** Puts the records of the present epoch into their order. */
 void lm_training_begin_epoch(struct lm_training *training);
 
