@@ -31,8 +31,8 @@ static const char *const shapes[] = {"0x3", "1", "1x1", "7x13", "50021", NULL};
 
 /* Their derivatives need x: the sign of cos x is lost in y. Fifth derivatives: cos and 0. */
 static const struct ls_layer outsiders[] = {
-    {.kind = "layer", .name = "sin", .shapes = shapes, .declares = "reads:in0", .fifth = 1.0},
-    {.kind = "layer", .name = "square", .shapes = shapes, .declares = "reads:in0"},
+    {.kind = "layer", .name = "sin", .shapes = shapes, .declares = "reads:in0 backward:0>0", .fifth = 1.0},
+    {.kind = "layer", .name = "square", .shapes = shapes, .declares = "reads:in0 backward:0>0"},
 };
 
 Test(layer_probe, layers_from_outside_the_project_pass_the_checklist)
