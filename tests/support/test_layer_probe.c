@@ -31,7 +31,11 @@ static const char *const shapes[] = {"0x3", "1", "1x1", "7x13", "50021", NULL};
 
 /* Their derivatives need x: the sign of cos x is lost in y. Fifth derivatives: cos and 0. */
 static const struct ls_layer outsiders[] = {
-    {.kind = "layer", .name = "sin", .shapes = shapes, .declares = "reads:in0 backward:0>0", .fifth = 1.0},
+    {.kind = "layer",
+     .name = "sin",
+     .shapes = shapes,
+     .declares = "reads:in0 backward:0>0",
+     .fifth = 1.0},
     {.kind = "layer", .name = "square", .shapes = shapes, .declares = "reads:in0 backward:0>0"},
 };
 
