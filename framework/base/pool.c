@@ -7,23 +7,24 @@
  * Workers without work spin for SPIN_NANOSECONDS and then sleep on a futex; the caller waits
  * for the last chunks in the same way. With more threads than CPUs nobody spins, because the
  * spinning thread would keep the working one off the CPU.
+ *
+ * Work beside the loops is one word: whoever moves it from OFFERED owns the work, a worker by
+ * RUNNING, the caller by taking it back. Workers look for it only when no chunk is left, so
+ * that it fills what a step leaves idle and needs no thread of its own, which would compete with
+ * the workers for their CPUs.
  */
 #include "base/pool.h"
 
-#include <errno.h>
-#include <fenv.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/cpus.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 enum { MOST_THREADS = 1024, LINE = 64, SPIN_NANOSECONDS = 50000, POLLS_PER_LOOK = 64 };
 
@@ -38,18 +39,22 @@ struct lane {
   int64_t failed_chunk; /* -1: none */
 } LINE_ALIGNED;
 
-#if defined(__x86_64__)
-typedef uint32_t float_mode; /* MXCSR */
-#else
-typedef fenv_t float_mode;
-#endif
-
 /* What the owners of a loop's chunks need; written by the caller before the chunks exist. */
 struct loop {
   lm_pool_body_fn body;
   void *arg;
   int64_t n, grain, chunks;
-  float_mode mode;
+  lm_float_mode mode;
+};
+
+/* Where work beside the loops stands. AWAITED: it runs, and the caller sleeps until it is done. */
+enum side_state { SIDE_NONE = 0, SIDE_OFFERED, SIDE_RUNNING, SIDE_AWAITED, SIDE_DONE };
+
+/* Work beside the loops; written by the caller before it is offered. */
+struct side {
+  lm_pool_side_fn run;
+  void *arg;
+  lm_float_mode mode;
 };
 
 struct lm_pool {
@@ -68,6 +73,8 @@ struct lm_pool {
   atomic_uint caller_sleeps;            /* a futex: 1 while the caller sleeps for `done` */
   atomic_uint sleepers;                 /* workers asleep or about to be */
   atomic_uint calls;                    /* a futex: changes when workers are woken */
+  atomic_uint side_state;               /* an enum side_state, and a futex while AWAITED */
+  struct side side;
 };
 
 /* The pool and lane that the running thread works for, so that nested loops are known. */
@@ -76,54 +83,6 @@ struct position {
   uint32_t lane;
 };
 static _Thread_local struct position here __attribute__((tls_model("initial-exec")));
-
-static void futex_wait(atomic_uint *word, unsigned value)
-{
-  (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
-}
-
-static void futex_wake(atomic_uint *word, int threads)
-{
-  (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, threads, NULL, NULL, 0);
-}
-
-static void relax(void)
-{
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
-/* Rounding and the treatment of denormals are the caller's, on every thread. */
-#if defined(__x86_64__)
-static float_mode float_mode_get(void)
-{
-  return __builtin_ia32_stmxcsr();
-}
-
-static void float_mode_adopt(const float_mode *wanted)
-{
-  const uint32_t flags = 0x3f; /* exceptions seen so far: each thread's own */
-  uint32_t own = __builtin_ia32_stmxcsr();
-  if ((own & ~flags) != (*wanted & ~flags)) {
-    __builtin_ia32_ldmxcsr((*wanted & ~flags) | (own & flags));
-  }
-}
-#else
-static float_mode float_mode_get(void)
-{
-  float_mode mode;
-  (void)fegetenv(&mode);
-  return mode;
-}
-
-static void float_mode_adopt(const float_mode *wanted)
-{
-  (void)fesetenv(wanted);
-}
-#endif
 
 static int32_t run_chunk(const struct loop *loop, int64_t chunk, uint32_t lane)
 {
@@ -166,7 +125,7 @@ static bool work(struct lm_pool *pool, struct lane *lane)
   if (chunk < 0) {
     return false;
   }
-  float_mode_adopt(&pool->loop.mode);
+  lm_float_mode_adopt(&pool->loop.mode);
   long long finished = 0;
   while (chunk >= 0) {
     run_owned(pool, lane, chunk);
@@ -176,13 +135,31 @@ static bool work(struct lm_pool *pool, struct lane *lane)
   atomic_fetch_add(&pool->done, finished);
   if (atomic_load(&pool->caller_sleeps) != 0) {
     atomic_store(&pool->caller_sleeps, 0);
-    futex_wake(&pool->caller_sleeps, 1);
+    lm_futex_wake(&pool->caller_sleeps, 1);
   }
   return true;
 }
 
-/* Waits for chunks or the end for a bounded time; false when the time is over. */
-static bool spin_for_work(struct lm_pool *pool)
+/* A worker's turn at the work beside the loops; false when there was none. */
+static bool work_aside(struct lm_pool *pool, struct lane *lane)
+{
+  unsigned state = SIDE_OFFERED;
+  if (atomic_load_explicit(&pool->side_state, memory_order_relaxed) != SIDE_OFFERED ||
+      !atomic_compare_exchange_strong(&pool->side_state, &state, SIDE_RUNNING)) {
+    return false;
+  }
+  lm_float_mode_adopt(&pool->side.mode);
+  pool->side.run(pool->side.arg, lane->number);
+  if (atomic_exchange(&pool->side_state, SIDE_DONE) == SIDE_AWAITED) {
+    lm_futex_wake(&pool->side_state, 1);
+  }
+  return true;
+}
+
+typedef bool (*due_fn)(struct lm_pool *pool, int64_t chunks);
+
+/* Waits for something for a bounded time; false when the time is over. */
+static inline bool spin_until(struct lm_pool *pool, due_fn is_due, int64_t chunks)
 {
   if (!pool->spins) {
     return false;
@@ -190,24 +167,32 @@ static bool spin_for_work(struct lm_pool *pool)
   int64_t end = lm_clock_ns() + SPIN_NANOSECONDS;
   do {
     for (int i = 0; i < POLLS_PER_LOOK; i++) {
-      if (atomic_load_explicit(&pool->untaken, memory_order_relaxed) > 0 ||
-          atomic_load_explicit(&pool->stopping, memory_order_relaxed)) {
+      if (is_due(pool, chunks)) {
         return true;
       }
-      relax();
+      lm_relax();
     }
   } while (lm_clock_ns() < end);
   return false;
 }
 
-/* The caller puts out chunks and then looks for sleepers; a worker counts itself as one and
- * then looks for chunks: in any order, one of them sees the other. */
+static inline bool is_work_due(struct lm_pool *pool, int64_t chunks)
+{
+  (void)chunks;
+  return atomic_load_explicit(&pool->untaken, memory_order_relaxed) > 0 ||
+         atomic_load_explicit(&pool->side_state, memory_order_relaxed) == SIDE_OFFERED ||
+         atomic_load_explicit(&pool->stopping, memory_order_relaxed);
+}
+
+/* The caller puts out work and then looks for sleepers; a worker counts itself as one and then
+ * looks for work: in any order, one of them sees the other. */
 static void sleep_for_work(struct lm_pool *pool)
 {
   atomic_fetch_add(&pool->sleepers, 1);
   unsigned calls = atomic_load(&pool->calls);
-  if (atomic_load(&pool->untaken) <= 0 && !atomic_load(&pool->stopping)) {
-    futex_wait(&pool->calls, calls);
+  if (atomic_load(&pool->untaken) <= 0 && atomic_load(&pool->side_state) != SIDE_OFFERED &&
+      !atomic_load(&pool->stopping)) {
+    lm_futex_wait(&pool->calls, calls);
   }
   atomic_fetch_sub(&pool->sleepers, 1);
 }
@@ -218,7 +203,7 @@ static void *worker(void *arg)
   struct lm_pool *pool = lane->pool;
   here = (struct position){pool, lane->number};
   while (!atomic_load(&pool->stopping)) {
-    if (!work(pool, lane) && !spin_for_work(pool)) {
+    if (!work(pool, lane) && !work_aside(pool, lane) && !spin_until(pool, is_work_due, 0)) {
       sleep_for_work(pool);
     }
   }
@@ -229,39 +214,24 @@ static void wake(struct lm_pool *pool, int64_t threads)
 {
   if (atomic_load(&pool->sleepers) > 0) {
     atomic_fetch_add(&pool->calls, 1);
-    futex_wake(&pool->calls, threads > MOST_THREADS ? MOST_THREADS : (int)threads);
+    lm_futex_wake(&pool->calls, threads > MOST_THREADS ? MOST_THREADS : (int)threads);
   }
 }
 
-static bool spin_for_end(struct lm_pool *pool, int64_t chunks)
+static inline bool is_end(struct lm_pool *pool, int64_t chunks)
 {
-  if (atomic_load_explicit(&pool->done, memory_order_acquire) == chunks) {
-    return true;
-  }
-  if (!pool->spins) {
-    return false;
-  }
-  int64_t end = lm_clock_ns() + SPIN_NANOSECONDS;
-  do {
-    for (int i = 0; i < POLLS_PER_LOOK; i++) {
-      if (atomic_load_explicit(&pool->done, memory_order_acquire) == chunks) {
-        return true;
-      }
-      relax();
-    }
-  } while (lm_clock_ns() < end);
-  return false;
+  return atomic_load_explicit(&pool->done, memory_order_acquire) == chunks;
 }
 
 static void wait_for_end(struct lm_pool *pool, int64_t chunks)
 {
-  if (spin_for_end(pool, chunks)) {
+  if (is_end(pool, chunks) || spin_until(pool, is_end, chunks)) {
     return;
   }
   while (atomic_load(&pool->done) != chunks) {
     atomic_store(&pool->caller_sleeps, 1);
     if (atomic_load(&pool->done) != chunks) {
-      futex_wait(&pool->caller_sleeps, 1);
+      lm_futex_wait(&pool->caller_sleeps, 1);
     }
     atomic_store(&pool->caller_sleeps, 0);
   }
@@ -287,7 +257,7 @@ static int32_t loop_status(struct lm_pool *pool)
 static int32_t run_parallel(struct lm_pool *pool, const struct loop *loop)
 {
   pool->loop = *loop;
-  pool->loop.mode = float_mode_get();
+  pool->loop.mode = lm_float_mode_get();
   if (atomic_load_explicit(&pool->fails_from, memory_order_relaxed) != INT64_MAX) {
     atomic_store_explicit(&pool->fails_from, INT64_MAX, memory_order_relaxed);
   }
@@ -339,6 +309,44 @@ int32_t lm_pool_run(struct lm_pool *pool, int64_t n, int64_t grain, lm_pool_body
   return status;
 }
 
+/* ---- work beside the loops ---- */
+
+bool lm_pool_offer(struct lm_pool *pool, lm_pool_side_fn run, void *arg, bool must_wake)
+{
+  if (pool->threads == 1 || atomic_load(&pool->side_state) != SIDE_NONE) {
+    return false;
+  }
+  pool->side = (struct side){.run = run, .arg = arg, .mode = lm_float_mode_get()};
+  atomic_store(&pool->side_state, SIDE_OFFERED);
+  if (must_wake && atomic_load(&pool->sleepers) == pool->threads - 1) { /* nobody sees it */
+    wake(pool, 1);
+  }
+  return true;
+}
+
+static inline bool is_side_done(struct lm_pool *pool, int64_t chunks)
+{
+  (void)chunks;
+  return atomic_load_explicit(&pool->side_state, memory_order_acquire) == SIDE_DONE;
+}
+
+bool lm_pool_take_back(struct lm_pool *pool)
+{
+  unsigned state = SIDE_OFFERED;
+  if (atomic_compare_exchange_strong(&pool->side_state, &state, SIDE_NONE)) {
+    return true;
+  }
+  if (!is_side_done(pool, 0) && !spin_until(pool, is_side_done, 0)) {
+    state = SIDE_RUNNING;
+    (void)atomic_compare_exchange_strong(&pool->side_state, &state, SIDE_AWAITED);
+    while (atomic_load(&pool->side_state) == SIDE_AWAITED) {
+      lm_futex_wait(&pool->side_state, SIDE_AWAITED);
+    }
+  }
+  atomic_store(&pool->side_state, SIDE_NONE);
+  return false;
+}
+
 uint32_t lm_pool_threads(const struct lm_pool *pool)
 {
   return pool->threads;
@@ -373,7 +381,7 @@ static void stop_workers(struct lm_pool *pool, uint32_t started)
 {
   atomic_store(&pool->stopping, true);
   atomic_fetch_add(&pool->calls, 1);
-  futex_wake(&pool->calls, MOST_THREADS);
+  lm_futex_wake(&pool->calls, MOST_THREADS);
   for (uint32_t i = 1; i < started; i++) {
     (void)pthread_join(pool->lanes[i].thread, NULL);
   }

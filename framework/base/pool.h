@@ -12,6 +12,7 @@
 #ifndef LM_BASE_POOL_H
 #define LM_BASE_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -41,6 +42,25 @@ uint32_t lm_pool_threads(const struct lm_pool *pool);
  */
 int32_t lm_pool_run(struct lm_pool *pool, int64_t n, int64_t grain, lm_pool_body_fn body,
                     void *arg);
+
+/** Work beside the loops; lane as for bodies. Loops that it runs stay in its thread. */
+typedef void (*lm_pool_side_fn)(void *arg, uint32_t lane);
+
+/**
+ * Offers work to a worker that finds nothing to do in the loops; it does not disturb them, and
+ * nothing is allocated or locked. The caller must call lm_pool_take_back() before it offers more
+ * and before the pool is freed.
+ * @param must_wake  when all workers sleep, wake one; otherwise it is left to those awake
+ * @return false: nobody is there to take it, since the pool has one thread or something else is
+ *         on offer; there is nothing to take back then
+ */
+bool lm_pool_offer(struct lm_pool *pool, lm_pool_side_fn run, void *arg, bool must_wake);
+
+/**
+ * Ends an offer. @return true when nobody has begun, and nobody will: the caller does the work
+ * itself if it is still wanted; false when it is done, waiting for the end where it was running.
+ */
+bool lm_pool_take_back(struct lm_pool *pool);
 
 /** Threads that make sense here: CPUs of the affinity mask, bounded by the cgroup's quota. */
 uint32_t lm_pool_default_threads(void);

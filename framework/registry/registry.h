@@ -129,5 +129,7 @@ const char *lm_guard_current(void);
 /** Sets it; returns the old value, to be put back. text must outlive its use. */
 const char *lm_guard_enter(const char *text);
 void lm_guard_leave(const char *previous);
+/** The same for a thread beside the one of lm_guard_enter(), and for that thread; NULL: over. */
+void lm_guard_aside(const char *text);
 
 #endif

@@ -79,6 +79,29 @@ static enum lamina_status tell_nonfinite(struct lm_training *training, struct lm
   return status;
 }
 
+/* Samples of the batch that begins there. */
+static int64_t batch_size(const struct lm_training *training, int64_t begin)
+{
+  int64_t left = training->engine->train.count - begin;
+  return left < training->batch ? left : training->batch;
+}
+
+/* Makes the batch of this step and announces that of the next one in the epoch. */
+static enum lamina_status load(struct lm_training *training, int64_t begin, int64_t n,
+                               struct lm_error *error)
+{
+  const struct lm_progress *progress = &training->progress;
+  struct lm_loader *loader = training->engine->train.loader;
+  uint64_t epoch = (uint64_t)progress->epoch;
+  LM_TRY(lm_loader_fill(loader, training->order + begin, n, true, epoch, error));
+  if (progress->batch + 1 < training->batches_per_epoch &&
+      progress->step + 1 < training->total_steps) {
+    int64_t next = begin + n;
+    lm_loader_announce(loader, training->order + next, batch_size(training, next), true, epoch);
+  }
+  return LAMINA_OK;
+}
+
 static enum lamina_status compute(struct lm_training *training, int64_t begin, int64_t n,
                                   struct lm_error *error)
 {
@@ -89,8 +112,7 @@ static enum lamina_status compute(struct lm_training *training, int64_t begin, i
   struct lm_update_report report;
   LM_TRY(lm_executor_program(engine->executor, n, true, &program, error));
   lm_profile_mark(profile, LM_PROFILE_REST);
-  LM_TRY(lm_loader_fill(engine->train.loader, training->order + begin, n, true,
-                        (uint64_t)progress->epoch, error));
+  LM_TRY(load(training, begin, n, error));
   lm_profile_mark(profile, LM_PROFILE_DATA);
   lm_engine_connect(engine, &engine->train, program);
   lm_profile_mark(profile, LM_PROFILE_REST);
@@ -114,8 +136,7 @@ enum lamina_status lm_training_step(struct lm_training *training, struct lm_erro
 {
   struct lm_progress *progress = &training->progress;
   int64_t begin = progress->batch * training->batch;
-  int64_t left = training->engine->train.count - begin;
-  int64_t n = left < training->batch ? left : training->batch;
+  int64_t n = batch_size(training, begin);
   LM_TRY(compute(training, begin, n, error));
   progress->step++;
   progress->batch++;
