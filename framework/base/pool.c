@@ -16,6 +16,7 @@
 #include "base/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -60,6 +61,7 @@ struct side {
 struct lm_pool {
   uint32_t threads;
   bool spins;
+  bool placed; /* the thread that made the pool has a CPU of its own */
   atomic_bool stopping;
   struct lane *lanes;
 
@@ -75,6 +77,8 @@ struct lm_pool {
   atomic_uint calls;                    /* a futex: changes when workers are woken */
   atomic_uint side_state;               /* an enum side_state, and a futex while AWAITED */
   struct side side;
+
+  cpu_set_t before; /* where that thread was allowed to be */
 };
 
 /* The pool and lane that the running thread works for, so that nested loops are known. */
@@ -360,20 +364,69 @@ uint32_t lm_pool_default_threads(void)
   return threads < MOST_THREADS ? threads : MOST_THREADS;
 }
 
-/* Starts the workers; signals stay the business of the program's own threads. */
-static int start_workers(struct lm_pool *pool, uint32_t *started)
+/* Signals stay the business of the program's own threads, other than those of a crash: they
+ * come to the thread that crashed, and end the process without last words where blocked. */
+static void block_signals(sigset_t *before)
 {
-  sigset_t all;
+  static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+  sigset_t blocked;
+  (void)sigfillset(&blocked);
+  for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) {
+    (void)sigdelset(&blocked, crashes[i]);
+  }
+  (void)pthread_sigmask(SIG_SETMASK, &blocked, before);
+}
+
+static void cpu_of(const struct lm_affinity *affinity, uint32_t lane, cpu_set_t *out)
+{
+  CPU_ZERO(out);
+  CPU_SET(affinity->cpu[lane % affinity->count], out);
+}
+
+/* Starts the worker of a lane, on its CPU from the beginning. */
+static int start_worker(struct lane *lane, const struct lm_affinity *affinity)
+{
+  pthread_attr_t attributes;
+  cpu_set_t cpu;
+  int failure = pthread_attr_init(&attributes);
+  if (failure != 0) {
+    return failure;
+  }
+  if (affinity != NULL && affinity->count > 0) {
+    cpu_of(affinity, lane->number, &cpu);
+    failure = pthread_attr_setaffinity_np(&attributes, sizeof cpu, &cpu);
+  }
+  if (failure == 0) {
+    failure = pthread_create(&lane->thread, &attributes, worker, lane);
+  }
+  (void)pthread_attr_destroy(&attributes);
+  return failure;
+}
+
+static int start_workers(struct lm_pool *pool, const struct lm_affinity *affinity,
+                         uint32_t *started)
+{
   sigset_t before;
-  (void)sigfillset(&all);
-  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
   int failure = 0;
+  block_signals(&before);
   for (*started = 1; *started < pool->threads && failure == 0;) {
-    struct lane *lane = &pool->lanes[*started];
-    failure = pthread_create(&lane->thread, NULL, worker, lane);
+    failure = start_worker(&pool->lanes[*started], affinity);
     *started += failure == 0 ? 1 : 0;
   }
   (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return failure;
+}
+
+/* Puts the calling thread, which is lane 0, on its CPU. */
+static int place_caller(struct lm_pool *pool, const struct lm_affinity *affinity)
+{
+  cpu_set_t cpu;
+  int failure = pthread_getaffinity_np(pthread_self(), sizeof pool->before, &pool->before);
+  if (failure == 0) {
+    cpu_of(affinity, 0, &cpu);
+    failure = pthread_setaffinity_np(pthread_self(), sizeof cpu, &cpu);
+  }
+  pool->placed = failure == 0;
   return failure;
 }
 
@@ -393,8 +446,10 @@ static void release(struct lm_pool *pool)
   lm_free(pool);
 }
 
-enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out, struct lm_error *error)
+enum lamina_status lm_pool_create_on(uint32_t threads, const struct lm_affinity *affinity,
+                                     struct lm_pool **out, struct lm_error *error)
 {
+  bool placed = affinity != NULL && affinity->count > 0;
   *out = NULL;
   if (threads < 1 || threads > MOST_THREADS) {
     return lm_fail(error, LAMINA_E_USAGE, "a pool has 1 to %d threads, not %lu", MOST_THREADS,
@@ -411,20 +466,29 @@ enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out, struct
   }
   pool->threads = threads;
   atomic_init(&pool->fails_from, INT64_MAX);
-  pool->spins = threads <= lm_pool_default_threads();
+  pool->spins = threads <= lm_pool_default_threads() && (!placed || threads <= affinity->count);
   for (uint32_t i = 0; i < threads; i++) {
     pool->lanes[i] = (struct lane){.pool = pool, .number = i, .failed_chunk = -1};
   }
   uint32_t started;
-  int failure = start_workers(pool, &started);
+  int failure = start_workers(pool, affinity, &started);
+  if (failure == 0 && placed) {
+    failure = place_caller(pool, affinity);
+  }
   if (failure != 0) {
     stop_workers(pool, started);
     release(pool);
     return lm_fail(error, LAMINA_E_INTERNAL, "thread %lu of %lu cannot be started: %s",
-                   (unsigned long)started + 1, (unsigned long)threads, strerror(failure));
+                   (unsigned long)(started % threads) + 1, (unsigned long)threads,
+                   strerror(failure));
   }
   *out = pool;
   return LAMINA_OK;
+}
+
+enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out, struct lm_error *error)
+{
+  return lm_pool_create_on(threads, NULL, out, error);
 }
 
 void lm_pool_free(struct lm_pool *pool)
@@ -433,5 +497,8 @@ void lm_pool_free(struct lm_pool *pool)
     return;
   }
   stop_workers(pool, pool->threads);
+  if (pool->placed) {
+    (void)pthread_setaffinity_np(pthread_self(), sizeof pool->before, &pool->before);
+  }
   release(pool);
 }

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/error.h"
+#include "base/affinity.h"
 
 struct lm_pool;
 
@@ -30,6 +30,14 @@ typedef int32_t (*lm_pool_body_fn)(void *arg, int64_t begin, int64_t end, uint32
  */
 enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out,
                                   struct lm_error *error) LM_MUST_CHECK;
+
+/**
+ * The same with each thread on a CPU of its own, lane i on affinity->cpu[i % count]. The calling
+ * thread is lane 0 and has its place until it frees the pool.
+ * @param affinity  NULL or without CPUs: threads go where the system puts them
+ */
+enum lamina_status lm_pool_create_on(uint32_t threads, const struct lm_affinity *affinity,
+                                     struct lm_pool **out, struct lm_error *error) LM_MUST_CHECK;
 
 /** Stops the threads and waits for them. NULL is fine. */
 void lm_pool_free(struct lm_pool *pool);

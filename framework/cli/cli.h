@@ -25,7 +25,8 @@ struct lm_cli {
   const char *run_dir, *plugin_path, *input, *output;
   char seed[64];
   uint32_t threads; /* 0: as many as make sense */
-  double seconds;   /* --seconds; 0: not given */
+  struct lm_affinity affinity;
+  double seconds; /* --seconds; 0: not given */
   bool resume, json, yaml, classes, all, quiet, help, profile, dot;
   uint32_t load_seconds; /* LAMINA_LOAD_SECONDS: time for a plugin to load and set up; 0: usual */
   bool terminal, line_open; /* standard error is one; a progress line stands on it */

@@ -34,6 +34,8 @@ static const char OPTIONS[] =
     "  --profile           train: say where the time went, node by node\n"
     "  --seconds S         bench: length of a repetition; default 2\n"
     "  --threads N         threads to compute with; results do not depend on it\n"
+    "  --affinity CPUS     keep each thread on a CPU: none (the default), spread, or a list such\n"
+    "                      as 0,2,4-7 or 0-14:2, in the order of the threads\n"
     "  --seed N            the same as --set train.seed=N\n"
     "  --plugin-path DIRS  look for plugins here first; ':' between folders\n"
     "  --input DATA        predict: a CSV or IDX file, or a data set as in an experiment\n"

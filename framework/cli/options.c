@@ -8,7 +8,7 @@
 
 #include "cli/cli.h"
 
-enum option_kind { FLAG, TEXT, SET, SEED, THREADS, SECONDS };
+enum option_kind { FLAG, TEXT, SET, SEED, THREADS, AFFINITY, SECONDS };
 
 struct option {
   const char *name;
@@ -25,6 +25,7 @@ static const struct option options[] = {
     {"--profile", FLAG, AT(profile)},
     {"--seconds", SECONDS, 0},
     {"--threads", THREADS, 0},
+    {"--affinity", AFFINITY, 0},
     {"--seed", SEED, 0},
     {"--plugin-path", TEXT, AT(plugin_path)},
     {"--input", TEXT, AT(input)},
@@ -101,6 +102,8 @@ static enum lamina_status take_value(struct lm_cli *cli, const struct option *op
       LM_TRY(lm_cli_number("--threads", value, 1, 1024, &number, error));
       cli->threads = (uint32_t)number;
       return LAMINA_OK;
+    case AFFINITY:
+      return lm_affinity_parse(value, &cli->affinity, error);
     case SECONDS:
       return read_seconds(value, &cli->seconds, error);
     default:

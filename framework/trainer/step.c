@@ -9,6 +9,10 @@
 
 enum { WARM_UP_STEPS = 10 };
 
+/* Waiting for data is worth a word above this share of the steps, in runs of this many seconds. */
+static const double SHARE_TO_TELL = 0.2;
+static const double SECONDS_TO_TELL = 1.0;
+
 double lm_rate_meter_value(const struct lm_rate_meter *meter)
 {
   if (meter->seconds > 0.0) {
@@ -130,6 +134,24 @@ static enum lamina_status compute(struct lm_training *training, int64_t begin, i
   progress->loss_sum += loss * (double)n;
   progress->penalty_sum += report.penalty;
   return LAMINA_OK;
+}
+
+void lm_training_tell_waiting(const struct lm_training *training)
+{
+  const struct lm_host *host = &training->experiment->host;
+  double seconds = training->meter.all_seconds;
+  double waited = lm_loader_waited(training->engine->train.loader);
+  if (host->log == NULL || seconds < SECONDS_TO_TELL || waited <= SHARE_TO_TELL * seconds) {
+    return;
+  }
+  struct lm_error sentence = {0};
+  double share = waited < seconds ? waited / seconds : 1.0;
+  (void)lm_fail(&sentence, LAMINA_OK, "waiting for data took %.0f %% of the time of the steps%s",
+                100.0 * share,
+                lm_pool_threads(host->pool) == 1
+                    ? "; with a second thread batches would be made while steps run"
+                    : "");
+  host->log(host->log_arg, LAMINA_LOG_INFO, sentence.text);
 }
 
 enum lamina_status lm_training_step(struct lm_training *training, struct lm_error *error)

@@ -352,6 +352,9 @@ enum lamina_status lm_train(struct lm_experiment *experiment,
     lm_profile_mark(training.profile, LM_PROFILE_FILES);
   }
   lm_profile_end(training.profile);
+  if (status == LAMINA_OK) {
+    lm_training_tell_waiting(&training);
+  }
   if (status == LAMINA_OK && training.profile != NULL) {
     status = write_profile(&training, error);
   }

@@ -36,6 +36,9 @@ struct lm_training {
 /** One update: batch, forward, backward, optimizer. */
 enum lamina_status lm_training_step(struct lm_training *training, struct lm_error *error);
 
+/** Says in the log when steps waited for data for a good part of their time. */
+void lm_training_tell_waiting(const struct lm_training *training);
+
 /** Steps are timed from here on; and up to here, which goes to the meters. */
 void lm_training_begin_stretch(struct lm_training *training);
 void lm_training_end_stretch(struct lm_training *training);
