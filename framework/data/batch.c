@@ -269,6 +269,7 @@ static enum lamina_status fit_stage(struct lm_loader *loader, struct lm_field *f
 enum lamina_status lm_loader_fit(struct lm_loader *loader, const int64_t *index, int64_t n,
                                  struct lm_error *error)
 {
+  lm_loader_settle(loader);
   for (uint32_t i = 0; i < loader->dataset->n_fields; i++) {
     struct lm_field *field = &loader->fields[i];
     for (uint32_t s = 0; s < field->n_stages; s++) {
