@@ -228,7 +228,7 @@ enum lamina_status lm_loader_fill(struct lm_loader *loader, const int64_t *index
                                   bool train, uint64_t epoch, struct lm_error *error)
 {
   const struct lm_request wanted = {index, n, train, epoch};
-  if (loader->gather_ns > 0 && loader->gather_ns < LEAST_NANOSECONDS &&
+  if (!loader->announced && loader->gather_ns > 0 && loader->gather_ns < LEAST_NANOSECONDS &&
       loader->untimed < SAMPLE - 1) {
     loader->untimed++;
     LM_TRY(gather(loader, &wanted, error));

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -23,13 +24,14 @@ static struct {
   atomic_int reads, elsewhere, inside, faults;
   pthread_t caller;
   atomic_int hold;    /* reads wait until it is 0 */
+  atomic_int quick;   /* reads are not slow after all */
   int64_t bad_record; /* is refused; -1: none */
 } slow;
 
 /* The reads of arrays, so slow that they are worth handing over. */
 static int32_t read_slowly(void *self, struct lamina_call *call, const int64_t *index, int64_t n)
 {
-  int64_t end = lm_clock_ns() + SLOW_NANOSECONDS;
+  int64_t end = lm_clock_ns() + (atomic_load(&slow.quick) != 0 ? 0 : SLOW_NANOSECONDS);
   int32_t status = LAMINA_OK;
   atomic_fetch_add(&slow.faults, atomic_fetch_add(&slow.inside, 1) == 0 ? 0 : 1);
   atomic_fetch_add(&slow.elsewhere, pthread_equal(pthread_self(), slow.caller) != 0 ? 0 : 1);
@@ -78,6 +80,7 @@ static void open_slow(struct probe *probe, struct probe_data *data, uint32_t thr
   atomic_store(&slow.reads, 0);
   atomic_store(&slow.elsewhere, 0);
   slow.caller = pthread_self();
+  atomic_store(&slow.quick, 0);
   slow.bad_record = -1;
   probe_expect(probe, probe_data_transform(data, "{scale: {by: 2}}", "input"), LAMINA_OK, "");
   probe_data_load(data, BATCH);
@@ -223,6 +226,27 @@ Test(ahead, what_was_announced_may_be_dropped, .timeout = 60)
   announce(&data, 4, BATCH); /* and the loader goes with that on the way */
   close_slow(&probe, &data);
   cr_expect_eq(atomic_load(&slow.inside), 0);
+}
+
+Test(ahead, a_batch_that_turns_out_quick_is_made_once_all_the_same, .timeout = 60)
+{
+  const struct timespec pause = {.tv_nsec = 2000000};
+  struct probe probe;
+  struct probe_data data;
+  open_slow(&probe, &data, 2);
+  for (int i = 0; i < 5; i++) {
+    atomic_store(&slow.quick, 0);
+    fill_well(&data, 0, BATCH); /* a loader's first batch is timed */
+    atomic_store(&slow.quick, 1);
+    announce(&data, BATCH, BATCH);
+    wait_for_reads(2 * i + 2);
+    (void)nanosleep(&pause, NULL); /* so that its time is known */
+    fill_well(&data, BATCH, BATCH);
+    cr_assert_eq(atomic_load(&slow.reads), 2 * i + 2, "the batch was made twice");
+    lm_loader_free(data.loader);
+    probe_data_load(&data, BATCH);
+  }
+  close_slow(&probe, &data);
 }
 
 static void *release_later(void *arg)
