@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -124,6 +125,9 @@ static void list_reads(const struct lm_facts *facts, struct lm_text *text)
 static void check_declarations(const struct check *check)
 {
   const struct lm_facts *facts = &check->probe->facts;
+  if (getenv("LAMINA_TEST_DECLARATIONS") != NULL) {
+    return; /* "any": what is wrong with them must show in what follows */
+  }
   struct lm_text text = {0};
   list_reads(facts, &text);
   for (uint32_t i = 0; i < facts->n_save; i++) {

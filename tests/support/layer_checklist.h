@@ -2,8 +2,8 @@
  * What every layer and loss must do, whatever it computes; one call checks it all.
  *
  * For each row of shapes:
- *  - the declarations are those that the test says, and each of them is needed: without the
- *    right to read a tensor, backward is refused;
+ *  - the declarations are those that the test says (unless LAMINA_TEST_DECLARATIONS=any), and
+ *    each of them is needed: without the right to read a tensor, backward is refused;
  *  - gradients of all inputs and weights equal central differences of forward;
  *  - requests: WRITE overwrites whatever was there, ADD adds to it, SKIP leaves others as they are;
  *  - sharing memory as declared changes no bit;

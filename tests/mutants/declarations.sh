@@ -1,0 +1,161 @@
+#!/bin/sh
+# No declaration is dead, and no false one goes unnoticed: a copy of a layer or loss in which one
+# line of what infer() declares is missing, or one that is not true is added, must fail the
+# plugin's own test. Each such mutant is compiled into a folder of its own, which the test's
+# registry searches first.
+#
+#   declarations.sh          all mutants
+#   declarations.sh NAME...  those whose names begin so: layer_relu, loss_mse, ...
+set -u
+source=${LAMINA_TEST_SOURCE:?run the tests by make check}
+build=${LAMINA_TEST_BUILD:?}
+[ -x "$build/plugins/layers/relu/test_relu" ] || exit 77 # built without Criterion
+work=$(mktemp -d "${TMPDIR:-/tmp}/lamina-mutants-XXXXXX") || exit 99
+trap 'rm -rf "$work"' EXIT
+tested=0
+failures=0
+
+# A mutant leaves memory behind when its test is cut short, and that is no news.
+ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0"
+export ASAN_OPTIONS
+
+# Functions that declare, and what the checklist says when a call is missing. Whether the list
+# that a test has of its plugin's declarations is compared: where it is not, the mutant must be
+# noticed by what it does.
+declarations() {
+  cat <<END
+lamina_bwd_reads  uncompared  which infer() did not declare
+lamina_may_share  compared    infer() declares
+END
+}
+
+fail() {
+  failures=$((failures + 1))
+  echo "FAILED: $1: $2" >&2
+  tail -n 12 "$work/log" | sed 's/^/  /' >&2
+}
+
+wanted() {
+  [ "$chosen" = '' ] && return
+  for prefix in $chosen; do
+    case $1 in "$prefix"*) return ;; esac
+  done
+  return 1
+}
+
+# compile PLUGIN FILE: FILE, with the headers of $work/include first, as that plugin. The mutants
+# are tested and not measured, so they need no optimiser.
+compile() {
+  mkdir -p "$work/plugins"
+  rm -f "$work"/plugins/*
+  # shellcheck disable=SC2086 # flags are words
+  $LAMINA_TEST_CC $LAMINA_TEST_CFLAGS -O1 -w -fPIC -shared -I"$work/include" \
+    -I"$source/framework/include" -I"$folder" -o "$work/plugins/$1.so" "$2" -lm >"$work/log" 2>&1
+}
+
+# run COMPARED: the plugin's own checklist, with the mutant in the place of the plugin.
+run() {
+  variable=
+  [ "$1" = compared ] || variable=LAMINA_TEST_DECLARATIONS=any
+  env $variable LAMINA_TEST_PLUGINS="$work/plugins:$LAMINA_TEST_PLUGINS" \
+    "$build/${folder#"$source/"}/test_$name" --filter '*/passes_the_checklist*' \
+    >"$work/log" 2>&1
+}
+
+# mutant LABEL COMPARED MESSAGE: $work/mutant.c, or the plugin with a header in $work/include,
+# must fail with that message.
+mutant() {
+  tested=$((tested + 1))
+  file=$work/mutant.c
+  [ -f "$file" ] || file=$folder/$name.c
+  if ! compile "${kind}_$name" "$file"; then
+    fail "$1" "the mutant does not compile"
+  elif run "$2"; then
+    fail "$1" "nobody notices"
+  elif ! grep -q -F -e "$3" "$work/log"; then
+    fail "$1" "it is not told by '$3'"
+  fi
+  rm -rf "$work/mutant.c" "$work/include"
+}
+
+# edit FILE LINE SCRIPT TO: copies the file with one line changed; false when nothing changes.
+edit() {
+  mkdir -p "$(dirname "$4")"
+  sed "$2$3" "$1" >"$4"
+  ! cmp -s "$1" "$4"
+}
+
+# without_calls FILE TO: each call of FILE that declares something is left out in turn.
+without_calls() {
+  declarations | while read -r function compared message; do
+    grep -n "$function(" "$1" | cut -d: -f1 | while read -r line; do
+      echo "$line $function $compared $message"
+    done
+  done >"$work/calls"
+  while read -r line function compared message; do
+    label="${kind}_$name without ${1#"$source/"}:$line"
+    if edit "$1" "$line" "s/$function([^()]*)/LAMINA_OK/" "$2"; then
+      mutant "$label" "$compared" "$message"
+    else
+      fail "$label" "the call is not on one line"
+    fi
+  done <"$work/calls"
+}
+
+# An elementwise plugin's last argument says what its derivative reads, and the header declares.
+pointwise() {
+  line=$(grep -n 'LAMINA_OUT);$' "$folder/$name.c" | cut -d: -f1)
+  for reads in LAMINA_READS_NOTHING LAMINA_IN; do
+    if edit "$folder/$name.c" "${line:-1}" "s/LAMINA_OUT);\$/$reads);/" "$work/mutant.c"; then
+      mutant "${kind}_$name with $reads" compared 'infer() declares'
+    else
+      fail "${kind}_$name" "what it reads is not the last argument"
+    fi
+  done
+  without_calls "$source/framework/include/lamina/pointwise.h" "$work/include/lamina/pointwise.h"
+}
+
+# with_share PASS: the plugin declares one sharing more than is true.
+with_share() {
+  {
+    sed '/^LAMINA_\(LAYER\|LOSS\)(/,$d' "$folder/$name.c"
+    echo 'static int32_t infer_more(void *self, struct lamina_plan *plan)'
+    echo '{'
+    echo '  LAMINA_TRY(infer(self, plan));'
+    echo "  return lamina_may_share(plan, $1, 0, 0);"
+    echo '}'
+    sed -n '/^LAMINA_\(LAYER\|LOSS\)(/,$s/\.infer = infer/.infer = infer_more/; /^LAMINA_\(LAYER\|LOSS\)(/,$p' \
+      "$folder/$name.c"
+  } >"$work/mutant.c"
+  mutant "${kind}_$name with a false lamina_may_share() in $1" uncompared "$2"
+}
+
+# The plugin as it is, compiled as the mutants are, passes: so a mutant fails for what it is.
+control() {
+  if ! compile "${kind}_$name" "$folder/$name.c" || ! run compared; then
+    fail "${kind}_$name" "it fails as it is"
+  fi
+}
+
+chosen=$*
+for kind in layer loss; do
+  for folder in "$source/plugins/$kind"s/* "$source/plugins/$kind"es/*; do
+    name=${folder##*/}
+    [ -d "$folder" ] && wanted "${kind}_$name" || continue
+    before=$tested
+    control
+    if grep -q '^LAMINA_POINTWISE(' "$folder/$name.c"; then
+      pointwise
+    else
+      without_calls "$folder/$name.c" "$work/mutant.c"
+    fi
+    # What is not in place already must not be: sizes differ, or results do.
+    if ! grep -q 'lamina_may_share\|^LAMINA_POINTWISE(' "$folder/$name.c"; then
+      with_share LAMINA_FORWARD ''
+      with_share LAMINA_BACKWARD ''
+    fi
+    [ "$tested" -gt "$before" ] || fail "${kind}_$name" "no mutant could be made"
+  done
+done
+echo "$tested mutants, $failures failures" >&2
+[ "$tested" -gt 0 ] && [ "$failures" -eq 0 ]
