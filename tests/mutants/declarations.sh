@@ -36,9 +36,9 @@ fail() {
 }
 
 wanted() {
-  [ "$chosen" = '' ] && return
+  [ "$chosen" = '' ] && return 0
   for prefix in $chosen; do
-    case $1 in "$prefix"*) return ;; esac
+    case $1 in "$prefix"*) return 0 ;; esac
   done
   return 1
 }
@@ -62,8 +62,8 @@ run() {
     >"$work/log" 2>&1
 }
 
-# mutant LABEL COMPARED MESSAGE: $work/mutant.c, or the plugin with a header in $work/include,
-# must fail with that message.
+# mutant LABEL COMPARED MESSAGES: $work/mutant.c, or the plugin with a header in $work/include,
+# must fail with one of those messages, a line each.
 mutant() {
   tested=$((tested + 1))
   file=$work/mutant.c
@@ -105,15 +105,22 @@ without_calls() {
 # An elementwise plugin's last argument says what its derivative reads, and the header declares.
 pointwise() {
   line=$(grep -n 'LAMINA_OUT);$' "$folder/$name.c" | cut -d: -f1)
-  for reads in LAMINA_READS_NOTHING LAMINA_IN; do
+  while read -r reads compared message; do
     if edit "$folder/$name.c" "${line:-1}" "s/LAMINA_OUT);\$/$reads);/" "$work/mutant.c"; then
-      mutant "${kind}_$name with $reads" compared 'infer() declares'
+      mutant "${kind}_$name with $reads" "$compared" "$message"
     else
       fail "${kind}_$name" "what it reads is not the last argument"
     fi
-  done
+  done <<END
+LAMINA_READS_NOTHING  uncompared  differences say
+LAMINA_IN             compared    infer() declares
+END
   without_calls "$source/framework/include/lamina/pointwise.h" "$work/include/lamina/pointwise.h"
 }
+
+noticed='in place, element
+tensors of different sizes may not share memory
+may be overwritten and that backward reads it'
 
 # with_share PASS: the plugin declares one sharing more than is true.
 with_share() {
@@ -124,10 +131,10 @@ with_share() {
     echo '  LAMINA_TRY(infer(self, plan));'
     echo "  return lamina_may_share(plan, $1, 0, 0);"
     echo '}'
-    sed -n '/^LAMINA_\(LAYER\|LOSS\)(/,$s/\.infer = infer/.infer = infer_more/; /^LAMINA_\(LAYER\|LOSS\)(/,$p' \
-      "$folder/$name.c"
+    sed -n '/^LAMINA_\(LAYER\|LOSS\)(/,$p' "$folder/$name.c" |
+      sed 's/\.infer = infer,/.infer = infer_more,/'
   } >"$work/mutant.c"
-  mutant "${kind}_$name with a false lamina_may_share() in $1" uncompared "$2"
+  mutant "${kind}_$name with a false lamina_may_share() in $1" uncompared "$noticed"
 }
 
 # The plugin as it is, compiled as the mutants are, passes: so a mutant fails for what it is.
@@ -151,8 +158,8 @@ for kind in layer loss; do
     fi
     # What is not in place already must not be: sizes differ, or results do.
     if ! grep -q 'lamina_may_share\|^LAMINA_POINTWISE(' "$folder/$name.c"; then
-      with_share LAMINA_FORWARD ''
-      with_share LAMINA_BACKWARD ''
+      with_share LAMINA_FORWARD
+      with_share LAMINA_BACKWARD
     fi
     [ "$tested" -gt "$before" ] || fail "${kind}_$name" "no mutant could be made"
   done
