@@ -8,52 +8,38 @@
 #include <glob.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
-#include "base/memory.h"
+#include "tests/framework/trainer/steps.h"
 #include "tests/support/call_counter.h"
-#include "tests/support/net.h"
 #include "tests/support/support.h"
-#include "trainer/train_internal.h"
 
 /* ---- a training, counted ---- */
 
-static enum lamina_status run_epoch(struct lm_training *training, struct lm_error *error)
+/* The steps of an epoch and the evaluation behind it. */
+static enum lamina_status run_epoch(struct steps *steps)
 {
-  struct lm_progress *progress = &training->progress;
-  struct lm_engine *engine = training->engine;
-  struct lm_scores scores;
-  *progress = (struct lm_progress){.step = progress->step, .epoch = progress->epoch + 1};
-  lm_training_begin_epoch(training);
-  lm_training_begin_stretch(training);
-  while (progress->batch < training->batches_per_epoch) {
-    LM_TRY(lm_training_step(training, error));
+  for (int64_t i = 0; i < steps->training.batches_per_epoch; i++) {
+    LM_TRY(steps_next(steps));
   }
-  lm_training_end_stretch(training);
-  return engine->test.dataset == NULL
-             ? LAMINA_OK
-             : lm_engine_evaluate(engine, &engine->test, &scores, error);
+  return LAMINA_OK;
 }
 
+/* An epoch after two others: evaluations come before the first step of the next. */
 static struct ls_calls count_epoch(const char *yaml, uint32_t threads)
 {
-  struct ls_net net = {0};
-  cr_assert_eq(ls_net_build(&net, yaml, threads), LAMINA_OK, "%s\n%s", net.error.text, yaml);
-  cr_assert_eq(lm_experiment_open_data(net.experiment, &net.error), LAMINA_OK, "%s",
-               net.error.text);
-  struct lm_training training = {.experiment = net.experiment, .run = {.lock = -1}};
-  cr_assert_eq(lm_training_prepare(&training, &net.error), LAMINA_OK, "%s", net.error.text);
-  cr_assert_eq(lm_engine_fit(training.engine, &net.error), LAMINA_OK, "%s", net.error.text);
-  training.total_steps = UINT64_MAX;
-  cr_assert_eq(run_epoch(&training, &net.error), LAMINA_OK, "%s\n%s", net.error.text, yaml);
+  struct steps steps;
+  enum lamina_status status[3];
+  steps_open(&steps, yaml, threads);
+  status[0] = run_epoch(&steps);
+  status[1] = run_epoch(&steps);
   ls_calls_begin();
-  enum lamina_status status = run_epoch(&training, &net.error);
+  status[2] = run_epoch(&steps);
   struct ls_calls calls = ls_calls_end();
-  cr_assert_eq(status, LAMINA_OK, "%s\n%s", net.error.text, yaml);
-  lm_engine_free(training.engine);
-  lm_free(training.order);
-  ls_net_release(&net);
+  for (int i = 0; i < 3; i++) {
+    cr_assert_eq(status[i], LAMINA_OK, "%s\n%s", steps.net.error.text, yaml);
+  }
+  steps_close(&steps);
   return calls;
 }
 
