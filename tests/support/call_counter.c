@@ -71,7 +71,9 @@ bool ls_calls_see_heap(void)
 
 #ifdef HAS_ASAN
 
-#include <sanitizer/allocator_interface.h>
+/* As in sanitizer/allocator_interface.h, which gcc does not bring along. */
+int __sanitizer_install_malloc_and_free_hooks(void (*taken)(const volatile void *, size_t),
+                                              void (*freed)(const volatile void *));
 
 static void tell_taken(const volatile void *memory, size_t bytes)
 {
