@@ -68,7 +68,7 @@ check_end() {
   rm -rf killed
 }
 
-# start SECONDS: begins or resumes the run, and kills it after that time; 0: never.
+# start SECONDS: begins or resumes the run, and kills it after that time, or never.
 start() {
   next_threads
   resume=
@@ -79,9 +79,13 @@ start() {
     rm -rf killed # a kill before the first save leaves nothing to go on from
   fi
   ran="lamina train $file $resume with $count threads, killed after $1 s"
-  timeout -s KILL "$1" "$program" train run.yaml --run-dir killed $resume --threads "$count" \
-    --quiet >out 2>err </dev/null
-  status=$?
+  {
+    "$program" train run.yaml --run-dir killed $resume --threads "$count" --quiet >out </dev/null &
+    child=$!
+    [ "$1" = never ] || { sleep "$1" && kill -s KILL "$child"; }
+    wait "$child" # until it is gone, and its lock on the folder with it
+    status=$?
+  } 2>err # where the shell's own word on it goes, too
   case $status in
     0) check_end ;;
     137) killed=$((killed + 1)) ;;
@@ -89,13 +93,22 @@ start() {
   esac
 }
 
+# half_saved: what a save has begun to write and not put in its place.
+half_saved() {
+  echo killed/.*.safetensors.*
+}
+
 killed=0 resumed=0 runs=0 in_save=0
 while [ "$killed" -lt "$kills" ] && [ "$failures" -eq 0 ] && read -r moment; do
+  before=$(half_saved)
   start "$moment"
-  ls -A killed 2>/dev/null | grep -q -e '^\..*safetensors' && in_save=$((in_save + 1))
+  case $(half_saved) in
+    'killed/.*.safetensors.*' | "$before") ;;
+    *) in_save=$((in_save + 1)) ;;
+  esac
 done <moments
 [ "$killed" -eq "$kills" ] || fail "only $killed of $kills kills hit a run"
-[ ! -d killed ] || start 0
+[ ! -d killed ] || start never
 [ "$runs" -gt 0 ] || fail "no run came to its end"
 echo "$file: $killed kills ($in_save in the middle of a save), $resumed resumes," \
   "$runs runs of $whole s ended with the same bytes; threads $*" >&2

@@ -96,12 +96,8 @@ Test(bound, of_a_chain_in_place_does_not_grow_with_its_length)
   static const struct {
     const char *plugin;
     bool in_training;
-  } rows[] = {{"- relu\n", false},
-              {"- tanh\n", false},
-              {"- softmax\n", false},
-              {"- dropout\n", true},
-              {"- flatten\n", true},
-              {"- add\n", true}};
+  } rows[] = {{"- relu\n", false},   {"- tanh\n", false},   {"- softmax\n", false},
+              {"- dropout\n", true}, {"- flatten\n", true}, {"- add\n", true}};
   for (size_t i = 0; i < COUNT_OF(rows); i++) {
     size_t one[2], many[2];
     measure_chain(rows[i].plugin, 1, one);
@@ -144,8 +140,8 @@ static void add_block(struct lm_text *model, uint32_t number, uint32_t width, ui
                  plugins[draw(seed, COUNT_OF(plugins))],
                  i + 1 == layers ? width : 8 + 8 * draw(seed, 30), number, i);
   }
-  lm_text_addf(model, "- {add: {}, name: r%u, inputs: [b%u_%u, r%u]}\n", number, number,
-               layers - 1, number - 1);
+  lm_text_addf(model, "- {add: {}, name: r%u, inputs: [b%u_%u, r%u]}\n", number, number, layers - 1,
+               number - 1);
 }
 
 /* Some blocks also add what came out several blocks before. */

@@ -9,12 +9,12 @@
 
 /* Dropout, shuffling, initial weights and held-out records draw from the seed; steps of 150
  * records, and loops of several chunks. */
-#define NET(seed)                                                                             \
-  "data: {train: {moons: {samples: 800}}, holdout: 0.2, transforms: [standardize]}\n"         \
-  "model:\n- {dense: {units: 160}}\n- relu\n- {dropout: {rate: 0.3}}\n"                       \
-  "- {dense: {units: 160}}\n- {probe: {state: true}}\n- tanh\n- {dropout: {rate: 0.1}}\n"     \
-  "- {dense: {units: 2}}\nloss: cross_entropy\noptimizer: {adam: {rate: 0.01}}\n"             \
-  "regularizers: [{l2: {lambda: 1e-3}}]\nschedule: cosine\nmetrics: [accuracy]\n"             \
+#define NET(seed)                                                                         \
+  "data: {train: {moons: {samples: 800}}, holdout: 0.2, transforms: [standardize]}\n"     \
+  "model:\n- {dense: {units: 160}}\n- relu\n- {dropout: {rate: 0.3}}\n"                   \
+  "- {dense: {units: 160}}\n- {probe: {state: true}}\n- tanh\n- {dropout: {rate: 0.1}}\n" \
+  "- {dense: {units: 2}}\nloss: cross_entropy\noptimizer: {adam: {rate: 0.01}}\n"         \
+  "regularizers: [{l2: {lambda: 1e-3}}]\nschedule: cosine\nmetrics: [accuracy]\n"         \
   "train: {batch: 150, seed: " seed ", clip: 1}\n"
 
 static const char *const nets[2] = {NET("1"), NET("2")};

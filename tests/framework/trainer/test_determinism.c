@@ -10,7 +10,7 @@ static const uint32_t threads[] = {1, 2, 7, 16};
 
 /* Wide enough that every kind of loop has chunks for several threads: 90,000 elements a layer. */
 #define MOONS "data: {train: {moons: {samples: 900}}, transforms: [standardize]}\n"
-#define BODY                                                               \
+#define BODY                                                                     \
   "model:\n- {dense: {units: 300}, name: a}\n- relu\n- {dropout: {rate: 0.3}}\n" \
   "- {dense: {units: 300}, name: b}\n- tanh\n- {add: {}, inputs: [tanh, a]}\n"
 #define BATCH "train: {batch: 300, seed: 5, clip: 1}\n"
@@ -47,9 +47,9 @@ Test(determinism, gives_the_same_losses_at_any_number_of_threads)
 
 enum { STEPS = 12 };
 
-#define RESUMED                                                                                \
-  MOONS BODY "- {dense: {units: 2}}\nloss: cross_entropy\noptimizer: {adam: {rate: 0.01}}\n"   \
-             "schedule: cosine\nregularizers: [{l2: {lambda: 1e-3}}]\nmetrics: [accuracy]\n"  \
+#define RESUMED                                                                              \
+  MOONS BODY "- {dense: {units: 2}}\nloss: cross_entropy\noptimizer: {adam: {rate: 0.01}}\n" \
+             "schedule: cosine\nregularizers: [{l2: {lambda: 1e-3}}]\nmetrics: [accuracy]\n" \
              "train: {batch: 250, epochs: 3, seed: 5, clip: 1}\n"
 
 static void note_loss(void *arg, const struct lm_train_status *status)
@@ -110,8 +110,8 @@ static const uint32_t published[4] = {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00
 
 Test(determinism, drops_where_a_published_word_is_below_the_rate)
 {
-  static const char *const rates[] = {"0", "0.39", "0.4", "0.5", "0.605", "0.606",
-                                      "0.73", "0.74", "0.88", "0.89"};
+  static const char *const rates[] = {"0",     "0.39", "0.4",  "0.5",  "0.605",
+                                      "0.606", "0.73", "0.74", "0.88", "0.89"};
   for (size_t r = 0; r < COUNT_OF(rates); r++) {
     struct ls_net net = {0};
     char *yaml = lm_format("data: {train: {two_fields: {samples: 1, width: 4}}}\n"
@@ -132,8 +132,7 @@ Test(determinism, drops_where_a_published_word_is_below_the_rate)
     const float *y = program->views[dropout].out[0].data;
     for (int i = 0; i < 4; i++) {
       bool dropped = (double)published[i] / 4294967296.0 < strtod(rates[r], NULL);
-      cr_expect_eq(y[i] == 0.0f, dropped, "element %d at rate %s is %g", i, rates[r],
-                   (double)y[i]);
+      cr_expect_eq(y[i] == 0.0f, dropped, "element %d at rate %s is %g", i, rates[r], (double)y[i]);
     }
     lm_free(yaml);
     ls_net_release(&net);
