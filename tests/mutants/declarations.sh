@@ -26,6 +26,7 @@ declarations() {
   cat <<END
 lamina_bwd_reads  uncompared  which infer() did not declare
 lamina_may_share  compared    infer() declares
+lamina_may_fuse   compared    infer() declares
 END
 }
 
@@ -85,10 +86,11 @@ edit() {
   ! cmp -s "$1" "$4"
 }
 
-# without_calls FILE TO: each call of FILE that declares something is left out in turn.
+# without_calls FILE TO [FUNCTION]: each call of FILE that declares something is left out in turn,
+# but for those of FUNCTION.
 without_calls() {
-  declarations | while read -r function compared message; do
-    grep -n "$function(" "$1" | cut -d: -f1 | while read -r line; do
+  declarations | grep -v "^${3:-none} " | while read -r function compared message; do
+    grep -n "$function(plan" "$1" | cut -d: -f1 | while read -r line; do
       echo "$line $function $compared $message"
     done
   done >"$work/calls"
@@ -102,8 +104,8 @@ without_calls() {
   done <"$work/calls"
 }
 
-# An elementwise plugin's last argument says what its derivative reads, and the header declares.
-pointwise() {
+# The last argument of LAMINA_POINTWISE says what the derivative reads.
+other_reads() {
   line=$(grep -n 'LAMINA_OUT);$' "$folder/$name.c" | cut -d: -f1)
   while read -r reads compared message; do
     if edit "$folder/$name.c" "${line:-1}" "s/LAMINA_OUT);\$/$reads);/" "$work/mutant.c"; then
@@ -115,32 +117,45 @@ pointwise() {
 LAMINA_READS_NOTHING  uncompared  differences say
 LAMINA_IN             compared    infer() declares
 END
-  without_calls "$source/framework/include/lamina/pointwise.h" "$work/include/lamina/pointwise.h"
+}
+
+# A header declares for elementwise plugins; for those whose derivative is constant, no reads.
+without_header_calls() {
+  constant=
+  ! grep -q LAMINA_READS_NOTHING "$folder/$name.c" || constant=lamina_bwd_reads
+  without_calls "$source/framework/include/lamina/pointwise.h" \
+    "$work/include/lamina/pointwise.h" $constant
 }
 
 noticed='in place, element
 tensors of different sizes may not share memory
 may be overwritten and that backward reads it'
+unfused='elements to the layers fused into it'
 
-# with_share PASS: the plugin declares one sharing more than is true.
-with_share() {
+# with_more CALL MESSAGES: the plugin declares something that is not true.
+with_more() {
   {
     sed '/^LAMINA_\(LAYER\|LOSS\)(/,$d' "$folder/$name.c"
     echo 'static int32_t infer_more(void *self, struct lamina_plan *plan)'
     echo '{'
     echo '  LAMINA_TRY(infer(self, plan));'
-    echo "  return lamina_may_share(plan, $1, 0, 0);"
+    echo "  return $1;"
     echo '}'
     sed -n '/^LAMINA_\(LAYER\|LOSS\)(/,$p' "$folder/$name.c" |
       sed 's/\.infer = infer,/.infer = infer_more,/'
   } >"$work/mutant.c"
-  mutant "${kind}_$name with a false lamina_may_share() in $1" uncompared "$noticed"
+  mutant "${kind}_$name with a false $1" uncompared "$2"
 }
 
-# The plugin as it is, compiled as the mutants are, passes: so a mutant fails for what it is.
-control() {
-  if ! compile "${kind}_$name" "$folder/$name.c" || ! run compared; then
-    fail "${kind}_$name" "it fails as it is"
+# What is not in place already must not be, and what is not handed over in pieces is not.
+with_false_declarations() {
+  if ! grep -q 'lamina_may_share\|lamina_pointwise_infer' "$folder/$name.c"; then
+    with_more 'lamina_may_share(plan, LAMINA_FORWARD, 0, 0)' "$noticed"
+    with_more 'lamina_may_share(plan, LAMINA_BACKWARD, 0, 0)' "$noticed"
+  fi
+  if ! grep -q 'lamina_may_fuse' "$folder/$name.c"; then
+    with_more 'lamina_may_fuse(plan, LAMINA_FORWARD, 0)' "$unfused"
+    with_more 'lamina_may_fuse(plan, LAMINA_BACKWARD, 0)' "$unfused"
   fi
 }
 
@@ -150,16 +165,12 @@ for kind in layer loss; do
     name=${folder##*/}
     [ -d "$folder" ] && wanted "${kind}_$name" || continue
     before=$tested
-    control
+    without_calls "$folder/$name.c" "$work/mutant.c"
+    ! grep -q 'lamina/pointwise.h' "$folder/$name.c" || without_header_calls
     if grep -q '^LAMINA_POINTWISE(' "$folder/$name.c"; then
-      pointwise
+      other_reads
     else
-      without_calls "$folder/$name.c" "$work/mutant.c"
-    fi
-    # What is not in place already must not be: sizes differ, or results do.
-    if ! grep -q 'lamina_may_share\|^LAMINA_POINTWISE(' "$folder/$name.c"; then
-      with_share LAMINA_FORWARD
-      with_share LAMINA_BACKWARD
+      with_false_declarations
     fi
     [ "$tested" -gt "$before" ] || fail "${kind}_$name" "no mutant could be made"
   done
