@@ -44,6 +44,21 @@ wants 0
 grep '^backward runs through:' out | grep -q ' dense2' || fail "backward reaches dense2"
 ! grep '^backward runs through:' out | grep -q ' first' || fail "backward ends before frozen ones"
 
+# The bytes of a deep net's arena are printed beside the bound that no arrangement can beat.
+{
+  echo "include: $digits"
+  echo 'model:'
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do
+    printf -- '- {dense: {units: 64}}\n- relu\n- {dense: {units: 24}}\n- {dropout: {rate: 0.2}}\n'
+  done
+  echo '- {dense: {units: 10}, name: logits}'
+} >deep.yaml
+lamina plan deep.yaml
+wants 0
+arena=$(sed -n 's/^arena .*(\([0-9]*\) bytes); liveness bound .*/\1/p' out)
+bound=$(sed -n 's/^arena .*; liveness bound .*(\([0-9]*\) bytes);.*/\1/p' out)
+holds "${bound:-0} > 0 && ${arena:-0} >= $bound && $arena <= 1.05 * $bound" "a deep net's arena"
+
 # lamina list opens no plugin: nothing of their folder is mapped.
 lamina list
 wants 0 "KIND" "dense" "cross_entropy" "adam" "gemm" "standardize"

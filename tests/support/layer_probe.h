@@ -52,6 +52,7 @@ struct ls_probe {
   uint32_t requests[LM_GRADIENT_ROLES][LS_MOST]; /* LAMINA_WRITE at first; labels: SKIP */
   struct ls_zone scratch[2], lanes[2];           /* by pass */
   size_t lane_stride[2];                         /* with a gap behind each lane */
+  struct lm_epilogue *epilogues[2];              /* by pass, borrowed; of ls_witness_open() */
   int poison;                                    /* a byte */
   struct lm_error error;                         /* of the last ls_try_ */
 };
@@ -76,6 +77,14 @@ enum lamina_status ls_try_backward(struct ls_probe *probe, uint32_t mode, uint64
 void ls_share(struct ls_probe *probe, const struct lm_sharing *sharing);
 /** All tensors get the memory that they began with. */
 void ls_unshare(struct ls_probe *probe);
+
+/**
+ * What a host may do that was told lamina_may_fuse() of a tensor: from now on the pass hands it
+ * over in pieces. Closing, after the pass, checks that each element came once and was final.
+ */
+struct ls_witness;
+struct ls_witness *ls_witness_open(struct ls_probe *probe, uint32_t pass, uint32_t index);
+void ls_witness_close(struct ls_probe *probe, struct ls_witness *witness);
 
 /** Asks for all gradients that there are, in the same way. */
 void ls_request_all(struct ls_probe *probe, uint32_t request);

@@ -61,7 +61,11 @@ static void begin_run(struct ls_probe *probe, struct run *run, uint32_t pass, ui
   ls_zone_fill(&probe->lanes[pass], probe->poison);
   fill_tables(probe, run, pass, mode);
   probe->error = (struct lm_error){0};
+  run->call.epilogue = probe->epilogues[pass];
   lm_call_begin(&run->call, &probe->error);
+  if (run->call.epilogue != NULL) {
+    lm_epilogue_begin(run->call.epilogue, step, &probe->error);
+  }
 }
 
 /* The gap behind each lane is still poison. */
@@ -138,7 +142,8 @@ static enum lamina_status run_pass(struct ls_probe *probe, uint32_t pass, uint32
   int32_t returned = pass == LAMINA_FORWARD
                          ? layer->forward(probe->home->instance->self, &run.call.base)
                          : layer->backward(probe->home->instance->self, &run.call.base);
-  enum lamina_status status = lm_call_end(&run.call, returned);
+  enum lamina_status status = run.call.epilogue != NULL ? lm_epilogue_end(&run.call, returned)
+                                                        : lm_call_end(&run.call, returned);
   cr_assert_eq(constant_digest(probe, pass), before, "%s: pass %u changed what it may only read",
                probe->label, pass);
   check_guards(probe, pass);
