@@ -29,10 +29,7 @@ void lm_cli_add_plain(struct lm_text *out, const char *text)
 
 struct lamina_setting lm_cli_setting(const struct lm_plugin *plugin, uint32_t i)
 {
-  struct lamina_setting row;
-  const char *rows = (const char *)plugin->info.settings;
-  memcpy(&row, rows + (size_t)i * plugin->info.setting_stride, sizeof row);
-  return row;
+  return plugin->info.settings[i];
 }
 
 const char *lm_cli_type_words(const char *type)
