@@ -6,6 +6,8 @@
 #   abi_describe FILE  writes what abidw says of every public struct; 77 where there is no abidw
 #   abi_asserts        prints a program that compiles when the headers have every golden layout
 #   abi_mutant ...     writes a header with one field changed
+#   abi_later FOLDER N writes the headers as they could be N minor versions later
+#   abi_runtime FILE FOLDER FLAGS...   builds the program with the headers of a folder
 #   abi_holds FOLDER   compiles it ($folder/asserts.c) with the headers of that folder first
 #
 # Environment: LAMINA_TEST_CC is the compiler (default: cc).
@@ -78,4 +80,37 @@ abi_mutant() {
     echo "$4 of field $3 of struct $1 changes nothing: structs.awk is wrong" >&2
     exit 99
   fi
+}
+
+# Every struct that can grow has grown, by one field.
+abi_later() {
+  cp -R "$include" "$1" && chmod -R u+w "$1" || return 1
+  minor=$(($(abi_version | sed 's/.*\.//') + $2))
+  sed "s/^\(#define LAMINA_ABI_MINOR\) .*/\1 $minor/" "$include/lamina/plugin.h" \
+    >"$1/lamina/plugin.h" || return 1
+  abi_list | awk '$1 == "struct" { order[n++] = $2; how[$2] = $3; header[$2] = $4 }
+    $1 == "field" { fields[$2]++ }
+    END {
+      how["lamina_setting"] = "grows" # rows say their stride
+      for (i = 0; i < n; i++) {
+        if (how[order[i]] == "grows") print order[i], header[order[i]], fields[order[i]]
+      }
+    }' >"$folder/growing"
+  while read -r struct header fields; do
+    awk -f "$here/structs.awk" -v mode=mutate -v struct="$struct" -v field="$fields" \
+      -v how=insert "$1/$header" >"$folder/grown.h" && mv "$folder/grown.h" "$1/$header" || return 1
+  done <"$folder/growing"
+}
+
+# words KEY: the lines of the build's runtime.txt that begin with that key, without it.
+words() {
+  sed -n "s/^$1 //p" "$build/tests/abi/runtime.txt"
+}
+
+abi_runtime() {
+  program_of=$1 headers_of=$2
+  shift 2
+  (cd "$source" && $cc -std=gnu11 -O1 -w $(words cflags) $(words sanitizers) "$@" \
+    -I"$headers_of" -Iframework -DLM_PLUGIN_DIR='"/nowhere/lamina/1"' -DLM_VERSION='"0.0.0"' \
+    -o "$program_of" $(words source) $(words libs))
 }

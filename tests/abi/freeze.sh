@@ -5,7 +5,8 @@
 #                                  says of it) and museum/1.N/include (the headers themselves)
 #   tests/abi/freeze.sh --again    the same over what is there: only before that release
 #
-# A new museum also needs plugins, an experiment and the expected results; see museum.sh.
+# A museum also needs plugins and an experiment in which they take part, as museum/1.0 has them, and
+# the results, which minors.sh writes when it is asked to.
 set -u
 again=no
 if [ "${1:-}" = --again ]; then
