@@ -47,6 +47,7 @@ enum lamina_status lm_command_eval(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_predict(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_list(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_inspect(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_schema(struct lm_cli *cli, struct lm_error *error);
 
 /** Reads an integer in a range; name says whose, for the sentence of LAMINA_E_USAGE. */
 enum lamina_status lm_cli_number(const char *name, const char *text, long long least,

@@ -27,6 +27,14 @@ void lm_cli_add_plain(struct lm_text *out, const char *text)
   }
 }
 
+struct lm_settings lm_cli_settings_of(const struct lm_plugin *plugin, const char *owner)
+{
+  return (struct lm_settings){.owner = owner,
+                              .rows = plugin->info.settings,
+                              .count = plugin->info.n_settings,
+                              .stride = plugin->info.setting_stride};
+}
+
 struct lamina_setting lm_cli_setting(const struct lm_plugin *plugin, uint32_t i)
 {
   return plugin->info.settings[i];

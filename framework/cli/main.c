@@ -24,6 +24,7 @@ static const struct command commands[] = {
     {"bench", lm_command_bench, "FILE", "how fast an experiment trains on this machine"},
     {"list", lm_command_list, "[KIND]", "plugins on the search path; loads none of them"},
     {"inspect", lm_command_inspect, "KIND NAME | --all", "what a plugin says of itself"},
+    {"schema", lm_command_schema, "", "a JSON Schema of experiments, for editors"},
 };
 
 static const char OPTIONS[] =
