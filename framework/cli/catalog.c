@@ -13,14 +13,17 @@
 /* The files to load, copied while they are listed. */
 struct files {
   const struct lm_catalog_options *options;
+  struct lm_catalog *catalog;
   char **paths;
   size_t count, capacity;
   bool failed;
 };
 
-static void leave_out(const struct lm_catalog_options *options, const char *sentence)
+static void leave_out(const struct lm_catalog_options *options, struct lm_catalog *out,
+                      const char *sentence)
 {
   struct lm_text text = {0};
+  out->left_out++;
   lm_text_add(&text, "left out: ");
   lm_cli_add_plain(&text, sentence);
   options->log(options->log_arg, LAMINA_LOG_WARNING, lm_text_get(&text));
@@ -43,7 +46,7 @@ static void collect(void *arg, const struct lm_listing *listing)
     return;
   }
   if (listing->refusal != NULL) {
-    leave_out(files->options, listing->refusal);
+    leave_out(files->options, files->catalog, listing->refusal);
     return;
   }
   char *path = lm_copy_text(listing->path);
@@ -75,7 +78,7 @@ static enum lamina_status add_file(const struct lm_catalog_options *options, con
   enum lamina_status status =
       lm_cli_try_plugin(options->registry, path, options->limit_ms, &line, &loads, error);
   if (status == LAMINA_OK && !loads) {
-    leave_out(options, lm_text_get(&line));
+    leave_out(options, out, lm_text_get(&line));
   }
   lm_text_release(&line);
   if (status != LAMINA_OK || !loads) {
@@ -86,7 +89,7 @@ static enum lamina_status add_file(const struct lm_catalog_options *options, con
     status = check(plugin, &refusal);
   }
   if (status != LAMINA_OK) {
-    leave_out(options, refusal.text);
+    leave_out(options, out, refusal.text);
     return LAMINA_OK;
   }
   if (!lm_grow((void **)&out->items, &out->capacity, out->count + 1, sizeof *out->items)) {
@@ -99,7 +102,7 @@ static enum lamina_status add_file(const struct lm_catalog_options *options, con
 enum lamina_status lm_catalog_make(const struct lm_catalog_options *options, struct lm_catalog *out,
                                    struct lm_error *error)
 {
-  struct files files = {.options = options};
+  struct files files = {.options = options, .catalog = out};
   *out = (struct lm_catalog){0};
   enum lamina_status status =
       lm_registry_list(options->registry, LAMINA_KIND_NONE, collect, &files, error);

@@ -11,6 +11,7 @@
 struct lm_catalog {
   const struct lm_plugin **items;
   size_t count, capacity;
+  size_t left_out; /* files that cannot be used */
 };
 
 struct lm_catalog_options {

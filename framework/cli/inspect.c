@@ -188,6 +188,9 @@ enum lamina_status lm_cli_inspect(const struct lm_plugin *plugin, enum lm_cli_fo
     case LM_CLI_JSON:
       lm_cli_inspect_json(plugin, out);
       break;
+    case LM_CLI_MARKDOWN:
+      lm_cli_inspect_markdown(plugin, out);
+      break;
   }
   return lm_text_ok(out) ? LAMINA_OK : lm_fail_memory(error, 0);
 }

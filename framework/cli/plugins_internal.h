@@ -58,6 +58,7 @@ bool lm_cli_has_required(const struct lm_settings *table);
 #define LM_SCHEMA_FRACTION "^[-+]?[0-9.]+([eE][-+]?[0-9]+)?(/[0-9.]+([eE][-+]?[0-9]+)?)?$"
 
 void lm_cli_inspect_yaml(const struct lm_plugin *plugin, struct lm_text *out);
+void lm_cli_inspect_markdown(const struct lm_plugin *plugin, struct lm_text *out);
 void lm_cli_inspect_json(const struct lm_plugin *plugin, struct lm_text *out);
 
 #endif
