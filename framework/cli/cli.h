@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "builder/experiment.h"
+#include "cli/catalog.h"
 
 enum { LM_CLI_SETS = 256, LM_CLI_ARGS = 16 };
 
@@ -27,7 +28,7 @@ struct lm_cli {
   uint32_t threads; /* 0: as many as make sense */
   struct lm_affinity affinity;
   double seconds; /* --seconds; 0: not given */
-  bool resume, json, yaml, classes, all, quiet, help, profile, dot;
+  bool resume, json, yaml, markdown, classes, all, quiet, help, profile, dot;
   uint32_t load_seconds; /* LAMINA_LOAD_SECONDS: time for a plugin to load and set up; 0: usual */
   bool terminal, line_open; /* standard error is one; a progress line stands on it */
   struct lm_registry *registry;
@@ -48,6 +49,14 @@ enum lamina_status lm_command_eval(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_predict(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_list(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_inspect(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_schema(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_manual(struct lm_cli *cli, struct lm_error *error);
+
+/** The text of --help. */
+void lm_cli_help_text(struct lm_text *out);
+
+/** How to make a catalog for this command line. */
+struct lm_catalog_options lm_cli_catalog_options(struct lm_cli *cli);
 
 /** Reads an integer in a range; name says whose, for the sentence of LAMINA_E_USAGE. */
 enum lamina_status lm_cli_number(const char *name, const char *text, long long least,

@@ -24,6 +24,8 @@ static const struct command commands[] = {
     {"bench", lm_command_bench, "FILE", "how fast an experiment trains on this machine"},
     {"list", lm_command_list, "[KIND]", "plugins on the search path; loads none of them"},
     {"inspect", lm_command_inspect, "KIND NAME | --all", "what a plugin says of itself"},
+    {"schema", lm_command_schema, "", "a JSON Schema of experiments, for editors"},
+    {"manual", lm_command_manual, "[PAGE]", "a page for man: lamina, experiment or plugins"},
 };
 
 static const char OPTIONS[] =
@@ -42,6 +44,7 @@ static const char OPTIONS[] =
     "  --output FILE       predict: write there instead of to standard output\n"
     "  --classes           predict: the class of each sample in front\n"
     "  --json, --yaml      other forms of output\n"
+    "  --markdown          inspect: the settings as a table for a plugin's page\n"
     "  --dot               summary: the graph in the language of Graphviz\n"
     "  --all               inspect: every plugin on the search path\n"
     "  --quiet             no progress\n"
@@ -55,13 +58,14 @@ static const char OPTIONS[] =
     "Exit codes: 0 done, 64 usage, 65 bad input, 66 missing input, 70 internal or a broken\n"
     "plugin, 71 memory, 74 input or output, 75 stopped by a signal with a checkpoint written.\n";
 
-static void print_help(void)
+void lm_cli_help_text(struct lm_text *out)
 {
-  (void)printf("Usage: lamina COMMAND ARGUMENTS [OPTIONS]\n\nCommands\n");
+  lm_text_add(out, "Usage: lamina COMMAND ARGUMENTS [OPTIONS]\n\nCommands\n");
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-    (void)printf("  %-8s %-20s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+    lm_text_addf(out, "  %-8s %-20s %s\n", commands[i].name, commands[i].arguments,
+                 commands[i].summary);
   }
-  (void)printf("\n%s", OPTIONS);
+  lm_text_addf(out, "\n%s", OPTIONS);
 }
 
 static const struct command *find_command(const char *name)
@@ -130,7 +134,9 @@ int main(int argc, char **argv)
   lm_guard_install();
   enum lamina_status status = lm_cli_parse(argc, argv, &cli, &error);
   if (status == LAMINA_OK && cli.command == NULL) {
-    print_help();
+    struct lm_text help = {0};
+    lm_cli_help_text(&help);
+    status = lm_cli_print(&help, &error);
   } else if (status == LAMINA_OK && strcmp(cli.command, "--version") == 0) {
     (void)printf("lamina %s, plugin ABI %d.%d\n", LM_VERSION, LAMINA_ABI_MAJOR, LAMINA_ABI_MINOR);
   } else if (status == LAMINA_OK) {

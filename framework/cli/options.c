@@ -33,6 +33,7 @@ static const struct option options[] = {
     {"--classes", FLAG, AT(classes)},
     {"--json", FLAG, AT(json)},
     {"--yaml", FLAG, AT(yaml)},
+    {"--markdown", FLAG, AT(markdown)},
     {"--dot", FLAG, AT(dot)},
     {"--all", FLAG, AT(all)},
     {"--quiet", FLAG, AT(quiet)},

@@ -76,6 +76,7 @@ static void free_entry(struct lm_entry *entry)
   const char *previous = lm_guard_enter(entry->guard); /* destructors may run */
   lm_module_close(entry->module);
   lm_guard_leave(previous);
+  lm_free(entry->plugin.rows);
   lm_free(entry->path);
   lm_free(entry->guard);
   lm_free(entry);

@@ -36,7 +36,8 @@ enum { LM_KINDS = 11 }; /* LAMINA_KIND_NONE counted */
 /** A loaded plugin: its descriptor and table, normalised to this host's structs. */
 struct lm_plugin {
   struct lamina_plugin info;
-  const char *path; /* of the file */
+  const char *path;            /* of the file */
+  struct lamina_setting *rows; /* info.settings: the plugin's, in this host's size; or NULL */
   union {
     struct lamina_layer layer; /* also losses */
     struct lamina_optimizer optimizer;

@@ -205,7 +205,8 @@ const char *lm_environment_restore(struct lm_environment *environment);
 
 /* descriptor.c */
 
-/** Checks a descriptor and copies it and its table into the host's structs. */
+/** Checks a descriptor and copies it, its rows and its table into the host's structs. The rows
+ * are the caller's to release, also after a failure: lm_free(out->rows). */
 enum lamina_status lm_descriptor_take(const struct lamina_plugin *descriptor, uint32_t kind,
                                       const char *name, struct lm_plugin *out,
                                       struct lm_error *error) LM_MUST_CHECK;

@@ -6,7 +6,7 @@ digits=$source/configs/digits.yaml
 
 lamina --help
 wants 0 "Usage: lamina COMMAND" "Exit codes: 0 done, 64 usage, 65 bad input, 66 missing input"
-for command in train eval predict check summary plan list inspect; do
+for command in train eval predict check summary plan list inspect schema; do
   wants 0 "$command"
 done
 lamina summary --help
@@ -86,7 +86,7 @@ fi
 lamina inspect layer dense
 wants 0 "layer 'dense'" "units" "(required)" "whether b is added" "layer_dense.so"
 lamina inspect layer dense --json
-wants 0 '"units"' '"type": "integer"'
+wants 0 '"units"' '"type": ["integer", "string"]'
 lamina inspect layer dens
 wants 66 "there is no layer 'dens'" "did you mean 'dense'?"
 lamina inspect layer

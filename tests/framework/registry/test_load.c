@@ -47,7 +47,7 @@ Test(load, a_plugin_with_newer_structs_loads_and_keeps_what_is_known)
   cr_expect_eq(plugin->info.size, sizeof(struct lamina_plugin));
   cr_expect_eq(plugin->table.layer.size, sizeof(struct lamina_layer));
   cr_expect_eq(plugin->info.n_settings, 2);
-  cr_expect_eq(plugin->info.setting_stride, sizeof(struct lamina_setting) + sizeof(void *));
+  cr_expect_eq(plugin->info.setting_stride, sizeof(struct lamina_setting));
   lm_registry_free(registry);
 }
 
