@@ -228,6 +228,8 @@ struct lm_registry {
   struct lm_entry *entries;
   void (*log)(void *arg, int32_t level, const char *sentence);
   void *log_arg;
+  lm_redirect_fn redirect; /* may be NULL */
+  void *redirect_arg;
   bool trace; /* LAMINA_DEBUG has "loader" */
 };
 
