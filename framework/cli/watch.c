@@ -68,12 +68,13 @@ static void say(struct watch *watch, int32_t level, const char *format, ...)
   lm_cli_log(cli, level, text);
 }
 
-/* LAMINA_DEBUG=watch: what is being done. */
+/* LAMINA_DEBUG=watch: what is being done, with a file or NULL. */
 static void trace(struct watch *watch, const char *what, const struct lm_watched *file)
 {
   const char *debug = getenv("LAMINA_DEBUG");
   if (debug != NULL && strstr(debug, "watch") != NULL) {
-    say(watch, LAMINA_LOG_DEBUG, "watch: %s: %s", file->label, what);
+    say(watch, LAMINA_LOG_DEBUG, "watch: %s%s%s", file == NULL ? "" : file->label,
+        file == NULL ? "" : " ", what);
   }
 }
 
@@ -424,6 +425,7 @@ static void stop(struct watch *watch)
   } else {
     watch->now.control->stop = LM_STOP_SAVE;
   }
+  trace(watch, "stops", NULL);
 }
 
 /* What the places allow now. */
@@ -507,8 +509,9 @@ static void remove_empty(const struct lm_run_folder *run)
 
 enum lamina_status lm_watch_train(struct lm_cli *cli, const char *run_dir, struct lm_error *error)
 {
-  struct watch watch = {
-      .shop = {.cli = cli, .run = {.lock = -1}}, .error = error, .status = LAMINA_OK};
+  struct watch watch = {.shop = {.cli = cli, .run_dir = run_dir, .run = {.lock = -1}},
+                        .error = error,
+                        .status = LAMINA_OK};
   enum lamina_status status = prepare(&watch, run_dir, error);
   if (status == LAMINA_OK) {
     supervise(&watch);

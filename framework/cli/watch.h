@@ -128,6 +128,7 @@ struct lm_worker {
 struct lm_workshop {
   struct lm_cli *cli;
   struct lm_config *config;
+  const char *run_dir;
   struct lm_run_folder run;
   struct lm_keep *keep;
   struct lm_watched_list files;

@@ -88,7 +88,7 @@ static enum lamina_status work(struct seat *seat, bool take_over, struct lm_erro
   struct lm_experiment *experiment = NULL;
   lm_registry_redirect(shop->cli->registry, find_copy, seat);
   LM_TRY(lm_cli_build(shop->cli, shop->config, false, &experiment, error));
-  struct lm_train_options options = {.run_dir = shop->run.path,
+  struct lm_train_options options = {.run_dir = shop->run_dir,
                                      .resume = shop->cli->resume,
                                      .stop = &seat->control->stop,
                                      .run = &shop->run,

@@ -225,7 +225,7 @@ static enum lamina_status split_path(const char *path, uint32_t *kind, char name
 enum lamina_status lm_registry_examine_file(const char *path, struct lm_error *error)
 {
   char name[LM_NAME_MAX + 1];
-  struct lm_candidate candidate = {.name = name, .path = path};
+  struct lm_candidate candidate = {.name = name, .path = path, .alone = true};
   struct lm_marker marker;
   LM_TRY(split_path(path, &candidate.kind, name, error));
   return lm_examine(&candidate, &marker, error);

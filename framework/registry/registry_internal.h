@@ -144,6 +144,7 @@ bool lm_isa_runs(const char *isa);
 struct lm_candidate {
   uint32_t kind;
   const char *name, *path;
+  bool alone; /* the file may change meanwhile: the dynamic linker is not asked for its words */
 };
 
 /**
