@@ -18,74 +18,16 @@
 #include "base/memory.h"
 #include "cli/display.h"
 
-enum { LOOK_MS = 200, SOURCES = 3, WORDS = sizeof((struct lm_error *)0)->text };
+enum { LOOK_MS = 200, SOURCES = 3 };
 
-/* Why there is a next worker. */
-enum reason { FOR_THE_FIRST_TIME, FOR_THE_TRIAL, TO_GO_ON };
-
-enum stage { NO_TRIAL, BEING_CHECKED, CHECKED, BEING_MADE };
-
-struct trial {
-  enum stage stage;
-  struct lm_watched *file; /* items do not move while a trial is on: see take_uses() */
-  uint32_t version;
-};
-
-struct watch {
-  struct lm_workshop shop;
-  struct lm_worker now, next;
-  enum reason reason;
-  struct trial trial;
-  struct lm_checker checker;
-  const volatile sig_atomic_t *stop;
-  bool stopping; /* the user wants it to end */
-  bool trained;  /* there was a worker that was ready: a state is kept */
-  bool down;     /* a step brought the worker down, and its plugin is still in use */
-  bool waiting;  /* for a plugin to be rebuilt */
-  bool over;
-  bool made_folder;    /* the run folder was not there before */
-  uint64_t first_step; /* of the worker now */
-  double asked;        /* when the worker now was asked to hand over; 0: it was not */
-  double looked;
-  char fault[WORDS]; /* what brought it down */
-  enum lamina_status status;
-  struct lm_error *error; /* of the end */
-};
-
-/* ---- telling ---- */
-
-static void say(struct watch *watch, int32_t level, const char *format, ...) LM_PRINTF(3, 4);
-
-static void say(struct watch *watch, int32_t level, const char *format, ...)
-{
-  struct lm_cli *cli = watch->shop.cli;
-  char text[2 * sizeof watch->fault];
-  va_list args;
-  va_start(args, format);
-  (void)vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  cli->line_open = cli->terminal; /* a worker may have left its line there */
-  lm_cli_log(cli, level, text);
-}
-
-/* LAMINA_DEBUG=watch: what is being done, with a file or NULL. */
-static void trace(struct watch *watch, const char *what, const struct lm_watched *file)
-{
-  const char *debug = getenv("LAMINA_DEBUG");
-  if (debug != NULL && strstr(debug, "watch") != NULL) {
-    say(watch, LAMINA_LOG_DEBUG, "watch: %s%s%s", file == NULL ? "" : file->label,
-        file == NULL ? "" : " ", what);
-  }
-}
-
-static uint64_t steps_done(const struct watch *watch)
+static uint64_t steps_done(const struct lm_watch *watch)
 {
   uint64_t step = 0;
   (void)lm_keep_holds(watch->shop.keep, &step);
   return step;
 }
 
-static void end(struct watch *watch, enum lamina_status status, const char *sentence)
+static void end(struct lm_watch *watch, enum lamina_status status, const char *sentence)
 {
   watch->over = true;
   watch->status = status;
@@ -95,7 +37,7 @@ static void end(struct watch *watch, enum lamina_status status, const char *sent
 }
 
 /* The end that the user asked for, when there is no worker that could save. */
-static void end_stopped(struct watch *watch)
+static void end_stopped(struct lm_watch *watch)
 {
   const struct lm_run_folder *run = &watch->shop.run;
   watch->over = true;
@@ -111,97 +53,9 @@ static void end_stopped(struct watch *watch)
   }
 }
 
-/* ---- trials ---- */
-
-/* Sentences of what loaded a copy name the copy; the user knows the file. */
-static void name_the_file(const struct watch *watch, const struct trial *trial,
-                          struct lm_error *error)
-{
-  char *copy = lm_watched_copy_path(&watch->shop.files, trial->file->path, trial->version);
-  const char *at = copy == NULL ? NULL : strstr(error->text, copy);
-  if (at != NULL) {
-    struct lm_error whole = *error;
-    (void)lm_fail(error, whole.status, "%.*s%s%s", (int)(at - error->text), whole.text,
-                  trial->file->path, whole.text + (at - error->text) + strlen(copy));
-  }
-  lm_free(copy);
-}
-
-static void refuse_trial(struct watch *watch, struct lm_error *error)
-{
-  const struct trial *trial = &watch->trial;
-  name_the_file(watch, trial, error);
-  say(watch, LAMINA_LOG_WARNING, "the rebuilt %s is not used, %s: %s", trial->file->label,
-      watch->waiting ? "training still waits" : "the one before stays", error->text);
-  watch->trial = (struct trial){NO_TRIAL, NULL, 0};
-}
-
-static void begin_trial(struct watch *watch, struct lm_watched *file)
-{
-  struct lm_watched_list *files = &watch->shop.files;
-  struct lm_error error = {0};
-  struct lm_stamp stamp;
-  struct trial trial = {BEING_CHECKED, file, ++files->versions};
-  enum lamina_status status = lm_watched_copy(files, file->path, trial.version, &stamp, &error);
-  if (status == LAMINA_E_MISSING) {
-    return; /* it changed again; it will be seen */
-  }
-  file->seen = stamp;
-  if (status == LAMINA_OK && lm_watched_same(files, file->path, trial.version, file->version)) {
-    trace(watch, "the same bytes as before", file);
-    return;
-  }
-  watch->trial = trial;
-  char *copy = lm_watched_copy_path(files, file->path, trial.version);
-  if (status == LAMINA_OK && copy == NULL) {
-    status = lm_fail_memory(&error, 0);
-  }
-  if (status == LAMINA_OK) {
-    trace(watch, "was rebuilt", file);
-    status = lm_checker_start(&watch->checker, copy, &error);
-  }
-  lm_free(copy);
-  if (status != LAMINA_OK) {
-    refuse_trial(watch, &error);
-  } else if (watch->checker.pid == 0) {
-    watch->trial.stage = CHECKED;
-  }
-}
-
-static void look(struct watch *watch)
-{
-  struct lm_error error = {0};
-  watch->looked = lm_clock_seconds();
-  if (!watch->trained || watch->trial.stage != NO_TRIAL) {
-    return;
-  }
-  struct lm_watched *file = lm_watched_look(&watch->shop.files, &error);
-  if (file != NULL && error.status != LAMINA_OK) {
-    file->seen = file->last;
-    watch->trial = (struct trial){BEING_CHECKED, file, 0};
-    refuse_trial(watch, &error);
-  } else if (file != NULL) {
-    begin_trial(watch, file);
-  }
-}
-
-static void hear_checker(struct watch *watch)
-{
-  struct lm_error error = {0};
-  enum lamina_status verdict;
-  if (!lm_checker_read(&watch->checker, &verdict, &error)) {
-    return;
-  }
-  if (verdict == LAMINA_OK) {
-    watch->trial.stage = CHECKED;
-  } else {
-    refuse_trial(watch, &error);
-  }
-}
-
 /* ---- the worker that makes itself ready ---- */
 
-static void start_next(struct watch *watch, enum reason reason)
+static void start_next(struct lm_watch *watch, enum lm_reason reason)
 {
   struct lm_error error = {0};
   watch->reason = reason;
@@ -210,41 +64,28 @@ static void start_next(struct watch *watch, enum reason reason)
   }
 }
 
-static void start_trial(struct watch *watch)
+static void start_trial(struct lm_watch *watch)
 {
   struct lm_watched *file = watch->trial.file;
   uint32_t version = file->version;
-  watch->trial.stage = BEING_MADE;
+  watch->trial.stage = LM_BEING_MADE;
   file->version = watch->trial.version; /* the worker is a copy of us as we are now */
-  start_next(watch, FOR_THE_TRIAL);
+  start_next(watch, LM_FOR_THE_TRIAL);
   file->version = version;
 }
 
 /* It ended before it trained: the status and the sentence why. */
-static void next_failed(struct watch *watch, struct lm_error *error)
+static void next_failed(struct lm_watch *watch, struct lm_error *error)
 {
-  if (watch->reason == FOR_THE_TRIAL) {
-    refuse_trial(watch, error);
+  if (watch->reason == LM_FOR_THE_TRIAL) {
+    lm_trial_refuse(watch, error);
   } else {
     end(watch, error->status, error->text);
   }
 }
 
-static void adopt_trial(struct watch *watch)
-{
-  struct lm_watched *file = watch->trial.file;
-  if (file->worked) {
-    file->before = file->version;
-  }
-  file->version = watch->trial.version;
-  file->worked = false;
-  watch->trial = (struct trial){NO_TRIAL, NULL, 0};
-  say(watch, LAMINA_LOG_INFO, "%s was rebuilt and is used from step %llu on (%s)", file->label,
-      (unsigned long long)watch->first_step + 1, file->path);
-}
-
 /* Nobody trains: the next worker does. */
-static void promote(struct watch *watch)
+static void promote(struct lm_watch *watch)
 {
   lm_worker_go(&watch->next);
   watch->now = watch->next;
@@ -253,28 +94,28 @@ static void promote(struct watch *watch)
   watch->waiting = false;
   watch->down = false;
   watch->first_step = steps_done(watch);
-  if (watch->reason == FOR_THE_TRIAL) {
-    adopt_trial(watch);
+  if (watch->reason == LM_FOR_THE_TRIAL) {
+    lm_trial_adopt(watch);
   }
 }
 
 /* A worker may find a file that no one before used. The list may move then. */
-static void take_uses(struct watch *watch, const struct lm_worker *worker,
+static void take_uses(struct lm_watch *watch, const struct lm_worker *worker,
                       const struct lm_report *report)
 {
-  struct trial *trial = &watch->trial;
+  struct lm_trial *trial = &watch->trial;
   struct lm_watched_list *files = &watch->shop.files;
   size_t at = trial->file == NULL ? 0 : (size_t)(trial->file - files->items);
   (void)lm_watched_add(files, report->text, worker->version, &report->stamp);
   trial->file = trial->file == NULL ? NULL : &files->items[at];
 }
 
-static void hear_next(struct watch *watch)
+static void hear_next(struct lm_watch *watch)
 {
   struct lm_report report;
   struct lm_error error = {0};
   if (!lm_worker_read(&watch->next, &report)) {
-    char how[WORDS];
+    char how[LM_WATCH_WORDS];
     lm_worker_end(&watch->next, false, how, sizeof how);
     (void)lm_fail(&error, LAMINA_E_PLUGIN, "%s", how);
     next_failed(watch, &error);
@@ -283,8 +124,8 @@ static void hear_next(struct watch *watch)
   } else if (report.kind == LM_REPORT_READY) {
     watch->next.ready = true;
     watch->trained = true;
-    if (watch->reason == FOR_THE_TRIAL) {
-      trace(watch, "is ready", watch->trial.file);
+    if (watch->reason == LM_FOR_THE_TRIAL) {
+      lm_watch_trace(watch, "is ready", watch->trial.file);
     }
   } else {
     lm_worker_end(&watch->next, false, NULL, 0);
@@ -296,7 +137,7 @@ static void hear_next(struct watch *watch)
 /* ---- the worker that trains ---- */
 
 /* What it came as far as: its plugins have worked if it did a step. */
-static void judge_versions(struct watch *watch)
+static void judge_versions(struct lm_watch *watch)
 {
   if (steps_done(watch) > watch->first_step) {
     for (size_t i = 0; i < watch->shop.files.count; i++) {
@@ -306,7 +147,7 @@ static void judge_versions(struct watch *watch)
 }
 
 /* The plugin to take back: the one named, else the one that came last. NULL: there is none. */
-static struct lm_watched *to_take_back(const struct watch *watch)
+static struct lm_watched *to_take_back(const struct lm_watch *watch)
 {
   struct lm_watched *found = NULL;
   for (size_t i = 0; i < watch->shop.files.count; i++) {
@@ -325,13 +166,14 @@ static struct lm_watched *to_take_back(const struct watch *watch)
 }
 
 /* Nobody trains and nobody is about to. */
-static void recover(struct watch *watch)
+static void recover(struct lm_watch *watch)
 {
   unsigned long long step = steps_done(watch);
   struct lm_watched *file = watch->down ? to_take_back(watch) : NULL;
   if (watch->down && file == NULL) {
     watch->waiting = true;
-    say(watch, LAMINA_LOG_WARNING,
+    lm_watch_say(
+        watch, LAMINA_LOG_WARNING,
         "training failed after step %llu and waits there until a plugin is rebuilt, or Ctrl-C: %s",
         step, watch->fault);
     return;
@@ -340,11 +182,11 @@ static void recover(struct watch *watch)
     file->version = file->before;
     file->before = 0;
     file->worked = true;
-    say(watch, LAMINA_LOG_WARNING,
-        "training failed after step %llu and goes on from there with the %s of before: %s", step,
-        file->label, watch->fault);
+    lm_watch_say(watch, LAMINA_LOG_WARNING,
+                 "training failed after step %llu and goes on from there with the %s of before: %s",
+                 step, file->label, watch->fault);
   }
-  start_next(watch, TO_GO_ON);
+  start_next(watch, LM_TO_GO_ON);
 }
 
 /* Errors that another version of a plugin would not mend. */
@@ -354,7 +196,7 @@ static bool is_final(enum lamina_status status)
          status == LAMINA_E_NOMEM || status == LAMINA_E_USAGE;
 }
 
-static void now_done(struct watch *watch, const struct lm_report *report)
+static void now_done(struct lm_watch *watch, const struct lm_report *report)
 {
   enum lamina_status status = (enum lamina_status)report->status;
   bool handed_over = status == LAMINA_E_STOPPED && watch->asked > 0.0;
@@ -370,7 +212,7 @@ static void now_done(struct watch *watch, const struct lm_report *report)
   }
 }
 
-static void now_gone(struct watch *watch, bool kill_it)
+static void now_gone(struct lm_watch *watch, bool kill_it)
 {
   lm_worker_end(&watch->now, kill_it, watch->fault, sizeof watch->fault);
   judge_versions(watch);
@@ -379,15 +221,16 @@ static void now_gone(struct watch *watch, bool kill_it)
     (void)snprintf(watch->fault, sizeof watch->fault, "the process that trains does not return");
   }
   if (watch->stopping) {
-    say(watch, LAMINA_LOG_WARNING, "%s", watch->fault);
+    lm_watch_say(watch, LAMINA_LOG_WARNING, "%s", watch->fault);
     end_stopped(watch);
   } else if (watch->next.ready) {
-    say(watch, LAMINA_LOG_WARNING, "training failed after step %llu and goes on from there: %s",
-        (unsigned long long)steps_done(watch), watch->fault);
+    lm_watch_say(watch, LAMINA_LOG_WARNING,
+                 "training failed after step %llu and goes on from there: %s",
+                 (unsigned long long)steps_done(watch), watch->fault);
   }
 }
 
-static void hear_now(struct watch *watch)
+static void hear_now(struct lm_watch *watch)
 {
   struct lm_report report;
   if (!lm_worker_read(&watch->now, &report)) {
@@ -400,7 +243,7 @@ static void hear_now(struct watch *watch)
 }
 
 /* The next worker is ready: this one stops after its step, or, when it hangs, is stopped. */
-static void ask_to_hand_over(struct watch *watch)
+static void ask_to_hand_over(struct lm_watch *watch)
 {
   const struct lm_cli *cli = watch->shop.cli;
   double patience = cli->load_seconds == 0 ? LM_CLI_BUILD_SECONDS : cli->load_seconds;
@@ -414,24 +257,24 @@ static void ask_to_hand_over(struct watch *watch)
 
 /* ---- the loop ---- */
 
-static void stop(struct watch *watch)
+static void stop(struct lm_watch *watch)
 {
   watch->stopping = true;
   lm_checker_stop(&watch->checker);
   lm_worker_end(&watch->next, true, NULL, 0);
-  watch->trial = (struct trial){NO_TRIAL, NULL, 0};
+  watch->trial = (struct lm_trial){LM_NO_TRIAL, NULL, 0};
   if (watch->now.pid == 0) {
     end_stopped(watch);
   } else {
     watch->now.control->stop = LM_STOP_SAVE;
   }
-  trace(watch, "stops", NULL);
+  lm_watch_trace(watch, "stops", NULL);
 }
 
 /* What the places allow now. */
-static void go_on(struct watch *watch)
+static void go_on(struct lm_watch *watch)
 {
-  if (watch->trial.stage == CHECKED && watch->next.pid == 0) {
+  if (watch->trial.stage == LM_CHECKED && watch->next.pid == 0) {
     start_trial(watch);
   }
   if (watch->next.ready && watch->now.pid != 0) {
@@ -446,13 +289,14 @@ static void go_on(struct watch *watch)
 }
 
 /* Hears of what happens within LOOK_MS. */
-static void hear(struct watch *watch)
+static void hear(struct lm_watch *watch)
 {
   struct pollfd sources[SOURCES] = {
       {.fd = watch->now.pid == 0 ? -1 : watch->now.reports, .events = POLLIN},
       {.fd = watch->next.pid == 0 ? -1 : watch->next.reports, .events = POLLIN},
       {.fd = watch->checker.pid == 0 ? -1 : watch->checker.output, .events = POLLIN}};
-  static void (*const hear_one[SOURCES])(struct watch *) = {hear_now, hear_next, hear_checker};
+  static void (*const hear_one[SOURCES])(struct lm_watch *) = {hear_now, hear_next,
+                                                               lm_trial_hear_checker};
   if (poll(sources, SOURCES, LOOK_MS) <= 0) {
     return;
   }
@@ -463,9 +307,9 @@ static void hear(struct watch *watch)
   }
 }
 
-static void supervise(struct watch *watch)
+static void supervise(struct lm_watch *watch)
 {
-  start_next(watch, FOR_THE_FIRST_TIME);
+  start_next(watch, LM_FOR_THE_FIRST_TIME);
   while (!watch->over) {
     hear(watch);
     if (*watch->stop != 0 && !watch->stopping && !watch->over) {
@@ -475,13 +319,15 @@ static void supervise(struct watch *watch)
       continue;
     }
     if (lm_clock_seconds() - watch->looked >= 1e-3 * LOOK_MS) {
-      look(watch);
+      watch->looked = lm_clock_seconds();
+      lm_trial_look(watch);
     }
     go_on(watch);
   }
 }
 
-static enum lamina_status prepare(struct watch *watch, const char *run_dir, struct lm_error *error)
+static enum lamina_status prepare(struct lm_watch *watch, const char *run_dir,
+                                  struct lm_error *error)
 {
   struct lm_workshop *shop = &watch->shop;
   struct lm_display display;
@@ -509,9 +355,9 @@ static void remove_empty(const struct lm_run_folder *run)
 
 enum lamina_status lm_watch_train(struct lm_cli *cli, const char *run_dir, struct lm_error *error)
 {
-  struct watch watch = {.shop = {.cli = cli, .run_dir = run_dir, .run = {.lock = -1}},
-                        .error = error,
-                        .status = LAMINA_OK};
+  struct lm_watch watch = {.shop = {.cli = cli, .run_dir = run_dir, .run = {.lock = -1}},
+                           .error = error,
+                           .status = LAMINA_OK};
   enum lamina_status status = prepare(&watch, run_dir, error);
   if (status == LAMINA_OK) {
     supervise(&watch);

@@ -7,8 +7,9 @@
  * two steps. Workers load copies, so that no linker writes into what they run, and so that the
  * version before is there when a new one is refused or crashes.
  *
- * watch.c decides; watch_files.c keeps the files and their versions; watch_worker.c is a worker,
- * from both sides; watch_check.c is the check of a rebuilt plugin before anything loads it.
+ * watch.c decides; watch_trial.c brings a rebuilt plugin in; watch_files.c keeps the files and
+ * their versions; watch_worker.c is a worker, from both sides; watch_check.c is the check of a
+ * rebuilt plugin before anything loads it.
  */
 #ifndef LM_CLI_WATCH_H
 #define LM_CLI_WATCH_H
@@ -69,6 +70,8 @@ char *lm_watched_copy_path(const struct lm_watched_list *list, const char *path,
 enum lamina_status lm_watched_copy(const struct lm_watched_list *list, const char *path,
                                    uint32_t version, struct lm_stamp *stamp,
                                    struct lm_error *error) LM_MUST_CHECK;
+/** Removes a version's copy; 0: none. */
+void lm_watched_drop(const struct lm_watched_list *list, const char *path, uint32_t version);
 /** Whether two versions have the same bytes. */
 bool lm_watched_same(const struct lm_watched_list *list, const char *path, uint32_t a, uint32_t b);
 
@@ -143,5 +146,54 @@ void lm_worker_go(struct lm_worker *worker);
 bool lm_worker_read(const struct lm_worker *worker, struct lm_report *report);
 /** Waits until it has ended, after killing it if asked to; how: in words, or NULL. */
 void lm_worker_end(struct lm_worker *worker, bool kill_it, char *how, size_t size);
+
+/* ---- watch_trial.c ---- */
+
+enum { LM_WATCH_WORDS = sizeof((struct lm_error *)0)->text };
+
+/* Why there is a next worker. */
+enum lm_reason { LM_FOR_THE_FIRST_TIME, LM_FOR_THE_TRIAL, LM_TO_GO_ON };
+
+enum lm_stage { LM_NO_TRIAL, LM_BEING_CHECKED, LM_CHECKED, LM_BEING_MADE };
+
+struct lm_trial {
+  enum lm_stage stage;
+  struct lm_watched *file; /* items do not move while a trial is on: see take_uses() */
+  uint32_t version;
+};
+
+struct lm_watch {
+  struct lm_workshop shop;
+  struct lm_worker now, next;
+  enum lm_reason reason;
+  struct lm_trial trial;
+  struct lm_checker checker;
+  const volatile sig_atomic_t *stop;
+  bool stopping; /* the user wants it to end */
+  bool trained;  /* there was a worker that was ready: a state is kept */
+  bool down;     /* a step brought the worker down, and its plugin is still in use */
+  bool waiting;  /* for a plugin to be rebuilt */
+  bool over;
+  bool made_folder;    /* the run folder was not there before */
+  uint64_t first_step; /* of the worker now */
+  double asked;        /* when the worker now was asked to hand over; 0: it was not */
+  double looked;
+  char fault[LM_WATCH_WORDS]; /* what brought it down */
+  enum lamina_status status;
+  struct lm_error *error; /* of the end */
+};
+
+/** Tells the user, as lm_cli_log() does. */
+void lm_watch_say(struct lm_watch *watch, int32_t level, const char *format, ...) LM_PRINTF(3, 4);
+/** LAMINA_DEBUG=watch: what is being done, with a file or NULL. */
+void lm_watch_trace(struct lm_watch *watch, const char *what, const struct lm_watched *file);
+
+/** Looks at the files; a plugin that was rebuilt becomes the trial when there is none. */
+void lm_trial_look(struct lm_watch *watch);
+/** Takes what the check of the trial says. */
+void lm_trial_hear_checker(struct lm_watch *watch);
+/** The end of the trial: the plugin is not used, or its worker trains from now on. */
+void lm_trial_refuse(struct lm_watch *watch, struct lm_error *error);
+void lm_trial_adopt(struct lm_watch *watch);
 
 #endif

@@ -186,6 +186,15 @@ enum lamina_status lm_watched_copy(const struct lm_watched_list *list, const cha
   return status;
 }
 
+void lm_watched_drop(const struct lm_watched_list *list, const char *path, uint32_t version)
+{
+  char *copy = lm_watched_copy_path(list, path, version);
+  if (version != 0 && copy != NULL) {
+    (void)unlink(copy);
+  }
+  lm_free(copy);
+}
+
 static bool read_version(const struct lm_watched_list *list, const char *path, uint32_t version,
                          struct lm_bytes *out)
 {
