@@ -33,6 +33,7 @@ static const char OPTIONS[] =
     "  --set KEY=VALUE     override a value of the experiment, such as train.epochs=3\n"
     "  --run-dir DIR       train: the run folder; default runs/NAME\n"
     "  --resume            train: continue from the run folder's checkpoint\n"
+    "  --watch             train: take in plugins that are rebuilt meanwhile, and outlive them\n"
     "  --profile           train: say where the time went, node by node\n"
     "  --seconds S         bench: length of a repetition; default 2\n"
     "  --threads N         threads to compute with; results do not depend on it\n"
@@ -53,7 +54,7 @@ static const char OPTIONS[] =
     "Environment\n"
     "  LAMINA_PLUGIN_PATH   folders of plugins, after those of --plugin-path\n"
     "  LAMINA_LOAD_SECONDS  how long a plugin may take to load and set up; default 30\n"
-    "  LAMINA_DEBUG=loader  says how each plugin is found\n"
+    "  LAMINA_DEBUG=loader  says how each plugin is found; watch: what --watch does\n"
     "\n"
     "Exit codes: 0 done, 64 usage, 65 bad input, 66 missing input, 70 internal or a broken\n"
     "plugin, 71 memory, 74 input or output, 75 stopped by a signal with a checkpoint written.\n";
@@ -76,6 +77,11 @@ static const struct command *find_command(const char *name)
     }
   }
   return NULL;
+}
+
+bool lm_cli_has_command(const char *name)
+{
+  return find_command(name) != NULL;
 }
 
 static enum lamina_status refuse_command(const char *name, struct lm_error *error)

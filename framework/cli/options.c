@@ -22,6 +22,7 @@ static const struct option options[] = {
     {"--set", SET, 0},
     {"--run-dir", TEXT, AT(run_dir)},
     {"--resume", FLAG, AT(resume)},
+    {"--watch", FLAG, AT(watch)},
     {"--profile", FLAG, AT(profile)},
     {"--seconds", SECONDS, 0},
     {"--threads", THREADS, 0},

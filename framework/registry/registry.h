@@ -99,6 +99,22 @@ enum lamina_status lm_registry_open_file(struct lm_registry *registry, const cha
                                          const struct lm_plugin **out,
                                          struct lm_error *error) LM_MUST_CHECK;
 
+/**
+ * Says which file to load for the plugin whose file was found at path: *file, which is path at
+ * first and is borrowed until the plugin is loaded. The plugin's own path stays the one found.
+ */
+typedef enum lamina_status (*lm_redirect_fn)(void *arg, const char *path, const char **file,
+                                             struct lm_error *error);
+
+/**
+ * From now on redirect is asked before each load; for those who load copies of files that may
+ * change. What is loaded is examined; the file that was found is left to redirect.
+ */
+void lm_registry_redirect(struct lm_registry *registry, lm_redirect_fn redirect, void *arg);
+
+/** Refuses a file as loading it would, as far as can be seen without loading it. */
+enum lamina_status lm_registry_examine_file(const char *path, struct lm_error *error) LM_MUST_CHECK;
+
 /** What a marker says of a file that was not loaded. */
 struct lm_listing {
   char kind[16], name[64], version[32], isa[32];

@@ -144,6 +144,7 @@ bool lm_isa_runs(const char *isa);
 struct lm_candidate {
   uint32_t kind;
   const char *name, *path;
+  bool alone; /* the file may change meanwhile: the dynamic linker is not asked for its words */
 };
 
 /**
@@ -229,6 +230,8 @@ struct lm_registry {
   struct lm_entry *entries;
   void (*log)(void *arg, int32_t level, const char *sentence);
   void *log_arg;
+  lm_redirect_fn redirect; /* may be NULL */
+  void *redirect_arg;
   bool trace; /* LAMINA_DEBUG has "loader" */
 };
 
