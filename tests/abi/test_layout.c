@@ -91,13 +91,14 @@
   S(lamina_gemm_scratch, 16)              \
   F(lamina_gemm_scratch, shared, 0)       \
   F(lamina_gemm_scratch, per_lane, 8)     \
-  S(lamina_gemm, 40)                      \
+  S(lamina_gemm, 48)                      \
   F(lamina_gemm, size, 0)                 \
   F(lamina_gemm, reserved, 4)             \
   F(lamina_gemm, self, 8)                 \
   F(lamina_gemm, scratch, 16)             \
   F(lamina_gemm, run, 24)                 \
   F(lamina_gemm, isa, 32)                 \
+  F(lamina_gemm, run_alone, 40)           \
   S(lamina_setting, 72)                   \
   F(lamina_setting, name, 0)              \
   F(lamina_setting, type, 8)              \
