@@ -1,12 +1,16 @@
 /*
  * The gradient of the image. Without a stride it is itself a convolution, of dy with W turned
- * around and its channels exchanged. With one, or around borders that wrap, each block of dy is
- * multiplied with the transpose of W, and the patches that come of it are added to where they
- * came from: image by image, so that no two threads add to one pixel.
+ * around and its channels exchanged. With one, or around borders that wrap, or where that is
+ * less work, each block of dy is multiplied with the transpose of W, and the patches that come
+ * of it are added to where they came from: image by image, so that no two threads add to one
+ * pixel.
  */
 #include <string.h>
 
 #include "convolution.h"
+
+/* Floats of a vector; adding an element back costs as much as so many multiplications. */
+enum { VECTOR = 16, ADDING = 8 };
 
 struct job {
   const struct lm_convolution *v;
@@ -15,9 +19,22 @@ struct job {
   int64_t length, row, block; /* of pixels of one image */
 };
 
+static double whole_vectors(int64_t floats)
+{
+  return (double)((floats + VECTOR - 1) / VECTOR * VECTOR);
+}
+
+/* Whether the turned convolution is possible, and less work than adding patches back: it makes
+ * every pixel of the image from a whole window of dy, and most of them lie outside of a small
+ * one. */
 static bool is_convolution(const struct lm_convolution *v)
 {
-  return v->h.stride == 1 && v->w.stride == 1 && !v->circular;
+  int64_t positions = v->h.kernel * v->w.kernel, groups = v->groups;
+  double turned = (double)(v->h.in * v->w.in) * (double)(positions * v->k / groups) *
+                  whole_vectors(v->c / groups);
+  double added = (double)(v->h.out * v->w.out) * whole_vectors(positions * v->c / groups) *
+                 ((double)(v->k / groups) + ADDING);
+  return v->h.stride == 1 && v->w.stride == 1 && !v->circular && turned <= added;
 }
 
 static struct lm_window turned(const struct lm_window *w)
