@@ -3,7 +3,7 @@
  * window of one pixel without stride or padding are the image itself, and then the whole is one
  * product.
  */
-#include "convolution.h"
+#include "winograd.h"
 
 #define MOST_WEIGHTS ((double)((int64_t)1 << 40))
 
@@ -62,6 +62,10 @@ void lm_convolution_forward_scratch(const struct lm_convolution *v,
     struct lamina_gemm_scratch gemm;
     v->gemm->scratch(v->gemm->self, lm_convolution_pixels(v), v->k, v->c, &gemm);
     *out = (struct lm_convolution_scratch){gemm.shared, gemm.per_lane};
+    return;
+  }
+  if (lm_winograd_fits(v)) {
+    lm_winograd_forward_scratch(v, out);
     return;
   }
   uint64_t gemm = lm_gemm_alone_bytes(v->gemm, job.block, v->k / v->groups, job.length);
@@ -150,6 +154,9 @@ int32_t lm_convolution_forward(const struct lm_convolution *v, struct lamina_cal
   }
   if (is_pointwise(v)) {
     return multiply_whole(v, call, task);
+  }
+  if (lm_winograd_fits(v)) {
+    return lm_winograd_forward(v, call, task);
   }
   return lamina_parallel_for(call, (pixels + job.block - 1) / job.block, 1, run_blocks, &job);
 }

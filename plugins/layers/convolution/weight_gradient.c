@@ -6,7 +6,7 @@
  */
 #include <lamina/math.h>
 
-#include "convolution.h"
+#include "winograd.h"
 
 enum { CHUNKS = 8, LONG_PATCH = 256, GRAIN = 16384 };
 
@@ -48,6 +48,10 @@ static uint64_t patch_bytes(const struct job *job)
 void lm_convolution_weight_scratch(const struct lm_convolution *v,
                                    struct lm_convolution_scratch *out)
 {
+  if (lm_winograd_fits(v)) {
+    lm_winograd_weight_scratch(v, out);
+    return;
+  }
   struct job job = job_of(v);
   uint64_t gemm = lm_gemm_alone_bytes(v->gemm, job.length, v->k / v->groups, job.block);
   out->shared = (uint64_t)(job.parts * weight_count(v)) * sizeof(float);
@@ -141,6 +145,9 @@ int32_t lm_convolution_weight_gradient(const struct lm_convolution *v, struct la
                                        const struct lm_convolution_task *task)
 {
   struct job job = job_of(v);
+  if (lm_winograd_fits(v)) {
+    return lm_winograd_weight_gradient(v, call, task);
+  }
   job.call = call;
   job.task = task;
   job.sums = job.parts == 0 ? NULL : lamina_scratch(call, LAMINA_SHARED);
