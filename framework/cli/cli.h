@@ -52,6 +52,9 @@ enum lamina_status lm_command_inspect(struct lm_cli *cli, struct lm_error *error
 enum lamina_status lm_command_schema(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_manual(struct lm_cli *cli, struct lm_error *error);
 
+/** Registers the plugins that are linked into the program. */
+void lm_cli_preload(void);
+
 /** The text of --help. */
 void lm_cli_help_text(struct lm_text *out);
 

@@ -138,6 +138,7 @@ int main(int argc, char **argv)
   struct lm_error error = {0};
   open_standard_streams();
   lm_guard_install();
+  lm_cli_preload();
   enum lamina_status status = lm_cli_parse(argc, argv, &cli, &error);
   if (status == LAMINA_OK && cli.command == NULL) {
     struct lm_text help = {0};

@@ -232,7 +232,11 @@ static enum lamina_status write_plugins(struct lm_cli *cli, struct lm_text *out,
                                         struct lm_error *error)
 {
   struct lm_catalog catalog;
-  char *folder = cli->n_args < 2 ? NULL : lm_path_absolute(cli->args[1], NULL);
+  char *folder = NULL;
+  if (cli->n_args == 2) {
+    bool is_builtin = strcmp(cli->args[1], "built-in:") == 0;
+    folder = is_builtin ? lm_copy_text(cli->args[1]) : lm_path_absolute(cli->args[1], NULL);
+  }
   if (cli->n_args == 2 && folder == NULL) {
     return lm_fail_memory(error, 0);
   }

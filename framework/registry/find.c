@@ -171,6 +171,11 @@ static enum lamina_status search(struct lm_registry *registry, uint32_t kind, co
   }
   LM_TRY_OR(out, status, lm_folders_make(&registry->search, &folders, error));
   LM_TRY_OR(out, status, look(registry, &folders, file, &match, error));
+  if (match.path == NULL && lm_builtin_find(kind, name) != NULL &&
+      (match.path = lm_builtin_path(file)) == NULL) {
+    status = lm_fail_memory(error, 0);
+    goto out;
+  }
   if (match.path == NULL) {
     status = fail_missing(&folders, kind, name, error);
     goto out;
@@ -239,10 +244,11 @@ enum lamina_status lm_registry_open_file(struct lm_registry *registry, const cha
   struct lm_candidate candidate = {.name = name};
   *out = NULL;
   LM_TRY(split_path(path, &candidate.kind, name, error));
-  if (path[0] != '/' && getcwd(folder, sizeof folder) == NULL) {
+  bool is_whole = path[0] == '/' || lm_builtin_is(path);
+  if (!is_whole && getcwd(folder, sizeof folder) == NULL) {
     return lm_fail(error, LAMINA_E_IO, "the current directory cannot be read: %s", strerror(errno));
   }
-  char *absolute = lm_format("%s%s%s", folder, path[0] == '/' ? "" : "/", path);
+  char *absolute = lm_format("%s%s%s", folder, is_whole ? "" : "/", path);
   if (absolute == NULL) {
     return lm_fail_memory(error, 0);
   }

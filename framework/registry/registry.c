@@ -124,7 +124,11 @@ static enum lamina_status load_module(struct lm_entry *entry, const struct lm_ca
   if (entry->path == NULL || entry->guard == NULL) {
     return lm_fail_memory(error, 0);
   }
-  LM_TRY(lm_module_open(file, symbol, entry->guard, &entry->module, &descriptor, error));
+  if (lm_builtin_is(file)) {
+    descriptor = lm_builtin_find(candidate->kind, candidate->name);
+  } else {
+    LM_TRY(lm_module_open(file, symbol, entry->guard, &entry->module, &descriptor, error));
+  }
   entry->plugin.path = entry->path;
   return lm_descriptor_take(descriptor, candidate->kind, candidate->name, &entry->plugin, error);
 }
@@ -151,7 +155,8 @@ enum lamina_status lm_registry_load(struct lm_registry *registry,
   if (registry->redirect != NULL) {
     LM_TRY(registry->redirect(registry->redirect_arg, candidate->path, &actual.path, error));
   }
-  LM_TRY(lm_examine(&actual, &marker, error));
+  LM_TRY(lm_builtin_is(actual.path) ? lm_builtin_examine(&actual, &marker, error)
+                                    : lm_examine(&actual, &marker, error));
   lm_registry_log(registry, LAMINA_LOG_DEBUG, "loading %s (ABI %u.%u, %s)", actual.path,
                   marker.major, marker.needs_minor, marker.isa);
   struct lm_entry *entry = lm_alloc(1, sizeof *entry);

@@ -72,6 +72,19 @@ enum lamina_status lm_registry_create(const struct lm_registry_options *options,
                                       struct lm_error *error) LM_MUST_CHECK;
 void lm_registry_free(struct lm_registry *registry);
 
+/** A symbol of a plugin that is linked into the program: what libtool's -dlpreopen makes. */
+struct lm_preloaded {
+  const char *name;
+  void *address;
+};
+
+/**
+ * Registers the plugins that are linked into the program, for every registry: a search finds them
+ * last. Call it before the first registry is made.
+ * @param symbols  borrowed for ever; a row whose name is NULL ends it
+ */
+void lm_registry_preload(const struct lm_preloaded *symbols);
+
 /** Adds a directory (plugin_path: of an experiment); absolute. After the environment's. */
 enum lamina_status lm_registry_add_directory(struct lm_registry *registry, const char *directory,
                                              struct lm_error *error) LM_MUST_CHECK;

@@ -5,8 +5,8 @@
  * One question a file: names.c which file is asked for; policy.c whether a place can be
  * trusted; search.c where to look; elf.c whether the dynamic linker may see the file; marker.c
  * what it says of itself; examine.c all of these in order; modules.c loading (libltdl);
- * environment.c what loading changed; descriptor.c what was loaded; find.c and listing.c the
- * answers.
+ * environment.c what loading changed; descriptor.c what was loaded; builtin.c what needs no
+ * loading; find.c and listing.c the answers.
  */
 #ifndef LM_REGISTRY_REGISTRY_INTERNAL_H
 #define LM_REGISTRY_REGISTRY_INTERNAL_H
@@ -156,6 +156,22 @@ enum lamina_status lm_examine(const struct lm_candidate *candidate, struct lm_ma
 
 /** Puts "refused layer 'x' from /path: " before the sentence. Returns its status. */
 enum lamina_status lm_refuse(const struct lm_candidate *candidate, struct lm_error *error);
+
+/* builtin.c */
+
+/** Whether a path is of a plugin that is linked into the program. */
+bool lm_builtin_is(const char *path);
+/** Its descriptor; NULL if there is none of this kind and name. */
+const struct lamina_plugin *lm_builtin_find(uint32_t kind, const char *name);
+/** The path of file "layer_dense.so" as a built-in one; release with lm_free(). */
+char *lm_builtin_path(const char *file);
+/** lm_examine() for a built-in plugin. */
+enum lamina_status lm_builtin_examine(const struct lm_candidate *candidate,
+                                      struct lm_marker *marker,
+                                      struct lm_error *error) LM_MUST_CHECK;
+/** Visits the file names of all of them, until one visit fails. */
+enum lamina_status lm_builtin_visit(enum lamina_status (*visit)(void *arg, const char *file),
+                                    void *arg) LM_MUST_CHECK;
 
 /* modules.c */
 

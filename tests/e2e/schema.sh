@@ -37,7 +37,7 @@ for experiment in "$source"/configs/*.yaml "$source"/bench/*.yaml "$source"/plug
   "$source/tests/e2e/mistakes.yaml"; do
   plugin=$(basename "$experiment" .yaml)
   case $experiment in
-    */plugins/*) ls "$LAMINA_TEST_PLUGINS"/*_"$plugin".so >/dev/null 2>&1 || continue ;;
+    */plugins/*) has_plugin "$plugin" || continue ;;
   esac
   [ ! -f "$experiment" ] || set -- "$@" "$experiment"
 done
