@@ -5,8 +5,10 @@
  * never see a description change. Nothing is locked and nothing allocated in a loop.
  *
  * Workers without work spin for SPIN_NANOSECONDS and then sleep on a futex; the caller waits
- * for the last chunks in the same way. With more threads than CPUs nobody spins, because the
- * spinning thread would keep the working one off the CPU.
+ * for the last chunks in the same way. With more threads than CPUs only so many are awake at a
+ * time, since one more would keep another off its CPU; who sleeps is not missed, because any
+ * thread can run any chunk. Where threads were told their CPUs, and too few, all are woken, and
+ * nobody spins.
  *
  * Work beside the loops is one word: whoever moves it from OFFERED owns the work, a worker by
  * RUNNING, the caller by taking it back. Workers look for it only when no chunk is left, so
@@ -60,6 +62,7 @@ struct side {
 
 struct lm_pool {
   uint32_t threads;
+  uint32_t most_awake; /* threads that are woken to run at once, the caller among them */
   bool spins;
   bool placed; /* the thread that made the pool has a CPU of its own */
   atomic_bool stopping;
@@ -160,12 +163,19 @@ static bool work_aside(struct lm_pool *pool, struct lane *lane)
   return true;
 }
 
+/* Whether more threads are awake than should be: one that was woken may come late. */
+static inline bool is_one_too_many(struct lm_pool *pool)
+{
+  return pool->threads - atomic_load_explicit(&pool->sleepers, memory_order_relaxed) >
+         pool->most_awake;
+}
+
 typedef bool (*due_fn)(struct lm_pool *pool, int64_t chunks);
 
 /* Waits for something for a bounded time; false when the time is over. */
 static inline bool spin_until(struct lm_pool *pool, due_fn is_due, int64_t chunks)
 {
-  if (!pool->spins) {
+  if (!pool->spins || is_one_too_many(pool)) {
     return false;
   }
   int64_t end = lm_clock_ns() + SPIN_NANOSECONDS;
@@ -214,11 +224,17 @@ static void *worker(void *arg)
   return NULL;
 }
 
-static void wake(struct lm_pool *pool, int64_t threads)
+/* Wakes workers for so many chunks, as far as there are CPUs for them beside those awake. */
+static void wake(struct lm_pool *pool, int64_t chunks)
 {
-  if (atomic_load(&pool->sleepers) > 0) {
-    atomic_fetch_add(&pool->calls, 1);
-    lm_futex_wake(&pool->calls, threads > MOST_THREADS ? MOST_THREADS : (int)threads);
+  int64_t sleepers = atomic_load(&pool->sleepers);
+  if (sleepers > 0) {
+    int64_t room = pool->most_awake - (pool->threads - sleepers);
+    int64_t wanted = chunks < room ? chunks : room;
+    if (wanted > 0) {
+      atomic_fetch_add(&pool->calls, 1);
+      lm_futex_wake(&pool->calls, (int)wanted);
+    }
   }
 }
 
@@ -466,7 +482,10 @@ enum lamina_status lm_pool_create_on(uint32_t threads, const struct lm_affinity 
   }
   pool->threads = threads;
   atomic_init(&pool->fails_from, INT64_MAX);
-  pool->spins = threads <= lm_pool_default_threads() && (!placed || threads <= affinity->count);
+  uint32_t cpus = lm_pool_default_threads();
+  bool confined = placed && threads > affinity->count;
+  pool->most_awake = confined || threads < cpus ? threads : cpus;
+  pool->spins = !confined && pool->most_awake > 1;
   for (uint32_t i = 0; i < threads; i++) {
     pool->lanes[i] = (struct lane){.pool = pool, .number = i, .failed_chunk = -1};
   }

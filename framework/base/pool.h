@@ -3,8 +3,8 @@
  *
  * A loop over n with a grain has ceil(n / grain) chunks; threads take them one by one, the
  * caller included, so the caller finishes alone when the others are busy elsewhere. Idle
- * workers spin for a bounded time, then sleep on a futex. A loop inside a loop runs in the
- * calling thread. Floor 0.
+ * workers spin for a bounded time, then sleep on a futex; no more are woken than there are
+ * CPUs. A loop inside a loop runs in the calling thread. Floor 0.
  *
  * Lane numbers: 0 for the caller, 1 .. threads-1 for workers; at most one thread is in a lane
  * at a time. Loops of one pool are started by one thread at a time.

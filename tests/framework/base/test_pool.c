@@ -381,6 +381,34 @@ Test(pool, each_thread_stays_on_its_cpu)
   }
 }
 
+/* Notes which lanes had a chunk, and lets other threads run meanwhile. */
+static int32_t note_lane(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  atomic_uint *lanes = arg;
+  (void)begin, (void)end;
+  atomic_fetch_or(lanes, 1u << lane);
+  (void)usleep(20);
+  return LAMINA_OK;
+}
+
+/* With one CPU for six threads, loops are the caller's alone once the others have gone to sleep. */
+Test(pool, threads_without_a_cpu_are_left_asleep)
+{
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET((size_t)sched_getcpu(), &one);
+  cr_assert_eq(sched_setaffinity(0, sizeof one, &one), 0);
+  struct lm_pool *pool = pool_of(6);
+  int alone = 0;
+  for (int round = 0; round < 2000 && alone < 20; round++) {
+    atomic_uint lanes = 0;
+    cr_assert_eq(lm_pool_run(pool, 50, 1, note_lane, &lanes), LAMINA_OK);
+    alone = lanes == 1 ? alone + 1 : 0;
+  }
+  cr_expect_eq(alone, 20, "others were woken again and again");
+  lm_pool_free(pool);
+}
+
 /* Control groups as files below a folder of the test's own. */
 struct tree {
   char root[64];
