@@ -62,7 +62,8 @@ static void job_cut(struct job *job)
   int64_t columns = clamp(area / tall / width * width, width, ceil_div(task->n, width) * width);
   job->tiles = ceil_div(task->m, rows);
   job->chunk_columns = columns;
-  job->chunk_tiles = clamp(area / (columns < task->n ? columns : task->n) / rows, 1, job->tiles);
+  int64_t chunk_rows = area / (columns < task->n ? columns : task->n);
+  job->chunk_tiles = clamp(ceil_div(chunk_rows, rows), 1, job->tiles);
   /* Equal chunks rather than full ones and a small last one. */
   job->row_chunks = ceil_div(job->tiles, job->chunk_tiles);
   job->chunk_tiles = ceil_div(job->tiles, job->row_chunks);
