@@ -55,6 +55,8 @@ struct loop {
 struct lm_pool {
   uint32_t threads;
   bool spins;
+  bool shuffled; /* no threads: chunks run in an order and on lanes drawn from seed */
+  uint64_t seed;
   atomic_bool stopping;
   struct lane *lanes;
 
@@ -314,6 +316,48 @@ static int32_t run_serial(const struct loop *loop, uint32_t lane)
   return status;
 }
 
+/* SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014. */
+static uint64_t mix(uint64_t z)
+{
+  z += 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+static int64_t common_divisor(int64_t a, int64_t b)
+{
+  while (b != 0) {
+    int64_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
+
+/* Chunk first + i * step modulo their number, which is each of them once: step divides nothing. */
+static int32_t run_shuffled(struct lm_pool *pool, const struct loop *loop)
+{
+  int64_t first = (int64_t)(mix(pool->seed) % (uint64_t)loop->chunks);
+  int64_t step = (int64_t)(mix(pool->seed + 1) % (uint64_t)loop->chunks);
+  int64_t lowest = INT64_MAX;
+  int32_t status = LAMINA_OK;
+  while (common_divisor(step, loop->chunks) != 1) {
+    step++;
+  }
+  for (int64_t i = 0; i < loop->chunks; i++) {
+    int64_t chunk = (int64_t)(((__int128)i * step + first) % loop->chunks);
+    uint32_t lane = (uint32_t)(mix(pool->seed ^ (uint64_t)chunk) % pool->threads);
+    here.lane = lane;
+    int32_t returned = run_chunk(loop, chunk, lane);
+    if (returned != LAMINA_OK && chunk < lowest) {
+      lowest = chunk;
+      status = returned;
+    }
+  }
+  return status;
+}
+
 int32_t lm_pool_run(struct lm_pool *pool, int64_t n, int64_t grain, lm_pool_body_fn body, void *arg)
 {
   if (n <= 0) {
@@ -333,8 +377,10 @@ int32_t lm_pool_run(struct lm_pool *pool, int64_t n, int64_t grain, lm_pool_body
     return run_serial(&loop, before.lane);
   }
   here = (struct position){pool, 0};
-  int32_t status =
-      pool->threads == 1 || loop.chunks == 1 ? run_serial(&loop, 0) : run_parallel(pool, &loop);
+  bool serial = pool->threads == 1 || loop.chunks == 1;
+  int32_t status = serial           ? run_serial(&loop, 0)
+                   : pool->shuffled ? run_shuffled(pool, &loop)
+                                    : run_parallel(pool, &loop);
   here = before;
   return status;
 }
@@ -385,7 +431,8 @@ static void release(struct lm_pool *pool)
   lm_free(pool);
 }
 
-enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out, struct lm_error *error)
+/* A pool without its threads. */
+static enum lamina_status make_pool(uint32_t threads, struct lm_pool **out, struct lm_error *error)
 {
   *out = NULL;
   if (threads < 1 || threads > MOST_THREADS) {
@@ -403,10 +450,19 @@ enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out, struct
   }
   pool->threads = threads;
   atomic_init(&pool->fails_from, INT64_MAX);
-  pool->spins = threads <= lm_pool_default_threads();
   for (uint32_t i = 0; i < threads; i++) {
     pool->lanes[i] = (struct lane){.pool = pool, .number = i, .failed_chunk = -1};
   }
+  *out = pool;
+  return LAMINA_OK;
+}
+
+enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out, struct lm_error *error)
+{
+  struct lm_pool *pool;
+  *out = NULL;
+  LM_TRY(make_pool(threads, &pool, error));
+  pool->spins = threads <= lm_pool_default_threads();
   uint32_t started;
   int failure = start_workers(pool, &started);
   if (failure != 0) {
@@ -419,11 +475,20 @@ enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out, struct
   return LAMINA_OK;
 }
 
+enum lamina_status lm_pool_create_shuffled(uint32_t lanes, uint64_t seed, struct lm_pool **out,
+                                           struct lm_error *error)
+{
+  LM_TRY(make_pool(lanes, out, error));
+  (*out)->shuffled = true;
+  (*out)->seed = seed;
+  return LAMINA_OK;
+}
+
 void lm_pool_free(struct lm_pool *pool)
 {
   if (pool == NULL) {
     return;
   }
-  stop_workers(pool, pool->threads);
+  stop_workers(pool, pool->shuffled ? 1 : pool->threads);
   release(pool);
 }
