@@ -8,16 +8,38 @@
 
 #include "base/memory.h"
 
+enum { OVERRIDES = 32 };
+
+/* Reads "name: settings" with the overrides on top of it. */
+static enum lamina_status read_settings(struct lm_home *home, const struct lm_home_spec *spec,
+                                        const char *text, struct lm_error *error)
+{
+  char *full[OVERRIDES];
+  size_t count = 0;
+  bool made = spec->n_overrides <= OVERRIDES;
+  for (size_t i = 0; i < spec->n_overrides && made; i++) {
+    full[count] = lm_format("%s.%s", spec->name, spec->overrides[i]);
+    made = full[count] != NULL;
+    count += made;
+  }
+  enum lamina_status status =
+      !made ? lm_fail_memory(error, 0)
+            : lm_config_parse(text, strlen(text), spec->file == NULL ? "probe.yaml" : spec->file,
+                              (const char *const *)full, count, &home->config, error);
+  for (size_t i = 0; i < count; i++) {
+    lm_free(full[i]);
+  }
+  return status;
+}
+
 static enum lamina_status make_instance(struct lm_home *home, const struct lm_home_spec *spec,
                                         struct lm_error *error)
 {
-  const char *file = spec->file == NULL ? "probe.yaml" : spec->file;
   char *text = lm_format("%s: %s\n", spec->name, spec->settings == NULL ? "{}" : spec->settings);
   if (text == NULL) {
     return lm_fail_memory(error, 0);
   }
-  enum lamina_status status =
-      lm_config_parse(text, strlen(text), file, NULL, 0, &home->config, error);
+  enum lamina_status status = read_settings(home, spec, text, error);
   lm_free(text);
   LM_TRY(status);
   home->host.config = home->config;
@@ -30,15 +52,25 @@ static enum lamina_status make_instance(struct lm_home *home, const struct lm_ho
   return status;
 }
 
+static enum lamina_status make_label(struct lm_home *home, const struct lm_home_spec *spec,
+                                     struct lm_error *error)
+{
+  const char *settings = spec->settings == NULL ? "" : spec->settings;
+  bool empty = settings[0] == '\0' || strcmp(settings, "{}") == 0;
+  struct lm_text label = {0};
+  lm_text_addf(&label, "%s '%s'%s%s", lm_kind_name(spec->kind), spec->name, empty ? "" : " ",
+               empty ? "" : settings);
+  for (size_t i = 0; i < spec->n_overrides; i++) {
+    lm_text_addf(&label, " %s", spec->overrides[i]);
+  }
+  home->label = lm_text_take(&label);
+  return home->label == NULL ? lm_fail_memory(error, 0) : LAMINA_OK;
+}
+
 static enum lamina_status fill(struct lm_home *home, const struct lm_home_spec *spec,
                                struct lm_error *error)
 {
-  const char *settings = spec->settings == NULL ? "" : spec->settings;
-  home->label = lm_format("%s '%s'%s%s", lm_kind_name(spec->kind), spec->name,
-                          settings[0] == '\0' ? "" : " ", settings);
-  if (home->label == NULL) {
-    return lm_fail_memory(error, 0);
-  }
+  LM_TRY(make_label(home, spec, error));
   LM_TRY(spec->shuffled ? lm_pool_create_shuffled(spec->threads, 5, &home->pool, error)
                         : lm_pool_create(spec->threads, &home->pool, error));
   home->host.registry = spec->registry;

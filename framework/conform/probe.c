@@ -4,6 +4,7 @@
  */
 #include "conform/probe.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -411,6 +412,27 @@ void lm_probe_fill(struct lm_probe *probe, uint64_t seed)
          j++) {
       float size = (float)(8 + lm_draw(&seed, 9)) / 16.0f;
       dy[j] = lm_draw(&seed, 2) == 0 ? size : -size;
+    }
+  }
+}
+
+static void roughen(float *values, int64_t n, uint64_t *seed)
+{
+  for (int64_t i = 0; i < n; i++) {
+    values[i] += values[i] * ldexpf((float)lm_draw(seed, 4096), -24);
+  }
+}
+
+void lm_probe_roughen(struct lm_probe *probe, uint64_t seed)
+{
+  for (uint32_t role = LAMINA_IN; role <= LAMINA_WEIGHT; role++) {
+    for (uint32_t i = 0; i < probe->count[role]; i++) {
+      int64_t n = lm_probe_is_float(probe, role, i) ? lm_probe_count(probe, role, i) : 0;
+      if (role == LAMINA_OUT) {
+        roughen(lm_probe_gradient(probe, role, i), n, &seed);
+      } else if (role == LAMINA_WEIGHT || probe->fills[i] != 'p') {
+        roughen(lm_probe_value(probe, role, i), n, &seed);
+      }
     }
   }
 }

@@ -93,6 +93,9 @@ void lm_probe_request(struct lm_probe *probe, uint32_t request);
  */
 void lm_probe_fill(struct lm_probe *probe, uint64_t seed);
 
+/** Gives what lm_probe_fill() wrote more digits: sums of it are rounded, and show their order. */
+void lm_probe_roughen(struct lm_probe *probe, uint64_t seed);
+
 /** The content of a tensor, or of its gradient; and how many elements it has. */
 float *lm_probe_value(const struct lm_probe *probe, uint32_t role, uint32_t index);
 int32_t *lm_probe_labels(const struct lm_probe *probe, uint32_t index);

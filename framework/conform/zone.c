@@ -182,7 +182,12 @@ static void add_distance(struct words *words, const struct lm_zone_record *recor
 {
   bool before = at < record->data;
   const char *end = record->data + record->bytes;
-  add_number(words, before ? (size_t)(record->data - at) : (size_t)(at - end));
+  size_t distance = before ? (size_t)(record->data - at) : (size_t)(at - end);
+  if (distance == 0) {
+    add_word(words, "right behind the end of ");
+    return;
+  }
+  add_number(words, distance);
   add_word(words, before ? " bytes before the start of " : " bytes behind the end of ");
 }
 
