@@ -62,8 +62,8 @@ static enum lamina_status conclude(const struct lm_conform_report *report, bool 
     return lm_fail(error, report->load_status, "%s", why);
   }
   return broken == 0 ? LAMINA_OK
-                     : lm_fail(error, LAMINA_E_PLUGIN, "%s breaks %zu requirement%s", report->plugin,
-                               broken, broken == 1 ? "" : "s");
+                     : lm_fail(error, LAMINA_E_PLUGIN, "%s breaks %zu requirement%s",
+                               report->plugin, broken, broken == 1 ? "" : "s");
 }
 
 enum lamina_status lm_command_conform(struct lm_cli *cli, struct lm_error *error)

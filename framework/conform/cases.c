@@ -60,8 +60,7 @@ static void wish(struct wishes *wishes, const char *text)
 static struct lm_settings table_of(const struct lm_plugin *plugin)
 {
   const struct lamina_plugin *info = &plugin->info;
-  return (struct lm_settings){"the plugin", info->settings, info->n_settings,
-                              info->setting_stride};
+  return (struct lm_settings){"the plugin", info->settings, info->n_settings, info->setting_stride};
 }
 
 bool lm_settings_wish(const struct lm_plugin *plugin, uint32_t round, const char *key,
@@ -137,12 +136,43 @@ static void make_wishes(struct lm_trial *trial, struct wishes *wishes)
 /* ---- shapes ---- */
 
 static const char *const usual_patterns[] = {
-    "Nx5", "Nx7x8", "Nx3x8x8", "N", "Nx16", "Nx6", "Nx4x6", "Nx1x9x7", "Nx8x8x8", "Nx4x4x4x4",
-    "Nx2x3x4x5", "N:5", "Nx7:11",
-    "Nx5 N:5", "Nx5 Nx5", "N N:2", "Nx1 N:2", "Nx1 Nx1", "N N", "Nx5 Nx5u", "Nx5 Nx5p", "Nx1 N",
-    "Nx7x5 Nx7:5", "Nx7x5 Nx7x5", "Nx7x8 Nx7x8", "Nx3x8x8 Nx3x8x8", "Nx3x4 Nx4x5", "Nx5 Nx6",
-    "Nx5 N", "Nx7x8 Nx8", "Nx5 Nx5:2",
-    "Nx5 Nx5 Nx5", "Nx7x8 Nx7x8 Nx7x8", "Nx7x8 Nx8 Nx8", "Nx5 N:5 N", "Nx5 Nx5 N", "Nx1 N:2 N",
+    "Nx5",
+    "Nx7x8",
+    "Nx3x8x8",
+    "N",
+    "Nx16",
+    "Nx6",
+    "Nx4x6",
+    "Nx1x9x7",
+    "Nx8x8x8",
+    "Nx4x4x4x4",
+    "Nx2x3x4x5",
+    "N:5",
+    "Nx7:11",
+    "Nx5 N:5",
+    "Nx5 Nx5",
+    "N N:2",
+    "Nx1 N:2",
+    "Nx1 Nx1",
+    "N N",
+    "Nx5 Nx5u",
+    "Nx5 Nx5p",
+    "Nx1 N",
+    "Nx7x5 Nx7:5",
+    "Nx7x5 Nx7x5",
+    "Nx7x8 Nx7x8",
+    "Nx3x8x8 Nx3x8x8",
+    "Nx3x4 Nx4x5",
+    "Nx5 Nx6",
+    "Nx5 N",
+    "Nx7x8 Nx8",
+    "Nx5 Nx5:2",
+    "Nx5 Nx5 Nx5",
+    "Nx7x8 Nx7x8 Nx7x8",
+    "Nx7x8 Nx8 Nx8",
+    "Nx5 N:5 N",
+    "Nx5 Nx5 N",
+    "Nx1 N:2 N",
 };
 
 /* One word of a random pattern. */
@@ -218,9 +248,8 @@ static bool all_finite(const struct lm_probe *probe)
 {
   for (uint32_t o = 0; o < probe->count[LAMINA_OUT]; o++) {
     const float *y = lm_probe_value(probe, LAMINA_OUT, o);
-    for (int64_t i = 0; lm_probe_is_float(probe, LAMINA_OUT, o) &&
-                        i < lm_probe_count(probe, LAMINA_OUT, o);
-         i++) {
+    for (int64_t i = 0;
+         lm_probe_is_float(probe, LAMINA_OUT, o) && i < lm_probe_count(probe, LAMINA_OUT, o); i++) {
       if (!is_acceptable(y[i])) {
         return false;
       }
@@ -251,8 +280,7 @@ static bool try_contents(struct search *search, struct lm_home *home, struct lm_
   struct lm_probe *probe = NULL;
   struct lm_error error = {0};
   char *shapes = lm_pattern_shapes(item->pattern, 7);
-  bool good = shapes != NULL &&
-              lm_probe_open_at(home, shapes, NULL, &probe, &error) == LAMINA_OK;
+  bool good = shapes != NULL && lm_probe_open_at(home, shapes, NULL, &probe, &error) == LAMINA_OK;
   lm_free(shapes);
   if (!good) {
     return false;

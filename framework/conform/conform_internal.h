@@ -12,14 +12,15 @@
 #include <stdatomic.h>
 
 #include "conform/conform.h"
+#include "conform/image.h"
 #include "conform/probe.h"
 
 enum {
   LM_LEDGER_FINDINGS = 40,
   LM_LEDGER_TEXT = 800,
   LM_LEDGER_CASES = 16 * 1024,
-  LM_FAULT_EXIT = 86,      /* of a process that told its crash itself */
-  LM_SAME_FINDINGS = 3     /* of one rule in one check; further ones are only counted */
+  LM_FAULT_EXIT = 86,  /* of a process that told its crash itself */
+  LM_SAME_FINDINGS = 3 /* of one rule in one check; further ones are only counted */
 };
 
 /** A finding as a check writes it down. */
@@ -35,12 +36,12 @@ struct lm_ledger {
   char plugin[160];                 /* "layer 'relu' 1.0.0" */
   char cases[LM_LEDGER_CASES];      /* what the scout found, as lines */
   atomic_uint n_findings;
-  uint32_t more;        /* findings that were left out */
+  uint32_t more; /* findings that were left out */
   uint32_t kind;
-  int64_t called_at;    /* when the call began that runs, by lm_clock_ns() */
-  int32_t load_status;  /* of loading the plugin */
-  bool in_call;         /* a function of the plugin runs */
-  bool finished;        /* the check came to its end */
+  int64_t called_at;   /* when the call began that runs, by lm_clock_ns() */
+  int32_t load_status; /* of loading the plugin */
+  bool in_call;        /* a function of the plugin runs */
+  bool finished;       /* the check came to its end */
   struct lm_finding findings[LM_LEDGER_FINDINGS];
 };
 
@@ -54,7 +55,7 @@ struct lm_case {
 };
 
 enum {
-  LM_CASE_LARGE = 1, /* many chunks of work; the others are small */
+  LM_CASE_LARGE = 1,   /* many chunks of work; the others are small */
   LM_CASE_FORWARD = 2, /* there is no backward */
   LM_CASE_UNSTEADY = 4 /* results differ from run to run: only for lm_each_case() */
 };
@@ -166,27 +167,6 @@ void lm_example_settings(struct lm_trial *trial, struct lm_text *out);
 
 /** From now on a crash in this process is a finding, and its end. */
 void lm_fault_install(struct lm_trial *trial);
-
-/* image.c */
-
-/** A loaded file, as the dynamic linker sees it. */
-struct lm_image {
-  uintptr_t base;
-  const void *dynamic; /* ElfW(Dyn) * */
-};
-
-/** The file that an address of code or data lies in; false when none does. */
-bool lm_image_find(const void *address, struct lm_image *out);
-
-/** Visits the names that the file exports. */
-void lm_image_exports(const struct lm_image *image, void (*visit)(void *arg, const char *name),
-                      void *arg);
-/** Visits the names of libraries that the file needs. */
-void lm_image_needs(const struct lm_image *image, void (*visit)(void *arg, const char *name),
-                    void *arg);
-/** Visits the places that hold the address of a function or object of another file. */
-void lm_image_imports(const struct lm_image *image,
-                      void (*visit)(void *arg, const char *name, void **place), void *arg);
 
 /* watch.c */
 

@@ -17,9 +17,9 @@ struct names {
 
 static bool is_of_a_tool(const char *name)
 {
-  static const char *const begins[] = {"__asan",   "__odr_asan", "__ubsan", "__sanitizer", "__start_",
-                                       "__stop_",  "__gcov",     "__llvm",  "_init",       "_fini",
-                                       "__bss_start", "_edata", "_end"};
+  static const char *const begins[] = {
+      "__asan", "__odr_asan", "__ubsan", "__sanitizer", "__start_", "__stop_", "__gcov",
+      "__llvm", "_init",      "_fini",   "__bss_start", "_edata",   "_end"};
   for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
     if (strncmp(name, begins[i], strlen(begins[i])) == 0) {
       return true;
@@ -130,9 +130,8 @@ static void check_words(struct lm_trial *trial)
     lm_find(trial, "P05", "the version is '%.80s', expected one like 1.0.0", info->version);
   }
   if (info->summary == NULL || info->summary[0] == '\0' || strchr(info->summary, '\n') != NULL) {
-    lm_find(trial, "P05", "the summary is %s", info->summary == NULL || info->summary[0] == '\0'
-                                                   ? "missing"
-                                                   : "longer than a line");
+    lm_find(trial, "P05", "the summary is %s",
+            info->summary == NULL || info->summary[0] == '\0' ? "missing" : "longer than a line");
   }
 }
 

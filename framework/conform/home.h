@@ -31,13 +31,13 @@ struct lm_home_spec {
   struct lm_registry *registry; /* borrowed */
   uint32_t kind;
   const char *name;
-  const char *settings; /* YAML, "{units: 4}"; NULL: none */
+  const char *settings;         /* YAML, "{units: 4}"; NULL: none */
   const char *const *overrides; /* n_overrides texts "key=value" that come on top */
   size_t n_overrides;
-  const char *file;     /* of the experiment, for relative paths and messages; NULL: "probe.yaml" */
+  const char *file; /* of the experiment, for relative paths and messages; NULL: "probe.yaml" */
   uint32_t threads;
-  bool shuffled; /* chunks of loops run in a shuffled order, see base/pool.h */
-  uint64_t seed; /* 0: LM_HOME_SEED */
+  bool shuffled;                      /* chunks of loops run in a shuffled order, see base/pool.h */
+  uint64_t seed;                      /* 0: LM_HOME_SEED */
   const struct lm_observer *observer; /* borrowed; may be NULL */
 };
 

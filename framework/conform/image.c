@@ -3,11 +3,11 @@
  * the addresses of what it imports. All of it is read from the tables that the dynamic linker
  * itself used, so nothing of the file needs to be parsed again.
  */
+#include "conform/image.h"
+
 #include <elf.h>
 #include <link.h>
 #include <string.h>
-
-#include "conform/conform_internal.h"
 
 #if defined(__x86_64__)
 enum { SLOT = R_X86_64_JUMP_SLOT, GLOBAL = R_X86_64_GLOB_DAT, ABSOLUTE = R_X86_64_64 };

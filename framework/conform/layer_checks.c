@@ -35,7 +35,8 @@ static void expect_no_gradient(struct lm_trial *trial, const struct lm_case *ite
                     : 0;
     for (int64_t k = 0; k < n; k++) {
       if (!(fabsf(gradient[k]) <= 0.0f)) {
-        lm_find(trial, "L02", "%s: element %lld of the gradient of weight %u is %g for a batch of 0",
+        lm_find(trial, "L02",
+                "%s: element %lld of the gradient of weight %u is %g for a batch of 0",
                 probe->label, (long long)k, i, (double)gradient[k]);
         return;
       }
@@ -180,8 +181,9 @@ static void check_pools(struct lm_bout *bout)
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     struct lm_probe *probe = lm_trial_open(bout->trial, bout->item, &rows[i].opening);
-    bool same = probe != NULL && lm_case_step(bout->trial, bout->item, probe, "L11") &&
-                lm_bits_compare(bout->trial, probe, &bout->step, LM_EVERYTHING, "L11", rows[i].when);
+    bool same =
+        probe != NULL && lm_case_step(bout->trial, bout->item, probe, "L11") &&
+        lm_bits_compare(bout->trial, probe, &bout->step, LM_EVERYTHING, "L11", rows[i].when);
     lm_probe_close(probe);
     if (!same) {
       return;
@@ -202,9 +204,8 @@ static bool take_turns(struct lm_bout *bout, struct lm_probe *other, const char 
   lm_case_fill(bout->trial, bout->item, other, 1);
   bool ran = lm_probe_forward(bout->probe, LM_TRAINING, LM_STEP) == LAMINA_OK;
   ran = lm_probe_forward(other, LM_TRAINING, LM_STEP + 1) == LAMINA_OK && ran;
-  ran = ran && (!backward ||
-                (lm_probe_backward(bout->probe, LM_TRAINING, LM_STEP) == LAMINA_OK &&
-                 lm_probe_backward(other, LM_TRAINING, LM_STEP + 1) == LAMINA_OK));
+  ran = ran && (!backward || (lm_probe_backward(bout->probe, LM_TRAINING, LM_STEP) == LAMINA_OK &&
+                              lm_probe_backward(other, LM_TRAINING, LM_STEP + 1) == LAMINA_OK));
   if (!ran) {
     lm_find(bout->trial, "L12", "%s: fails %s: %s", bout->probe->label, when,
             bout->probe->error.text[0] != '\0' ? bout->probe->error.text : other->error.text);
@@ -245,9 +246,9 @@ static void evaluate(struct lm_bout *bout)
   lm_case_fill(bout->trial, bout->item, probe, 0);
   lm_case_request(bout->item, probe, LAMINA_SKIP);
   bool ran = lm_probe_forward(probe, 0, LM_STEP) == LAMINA_OK && lm_bits_take(probe, &bits);
-  ran = ran && lm_probe_forward(probe, 0, LM_STEP + 1) == LAMINA_OK &&
-        lm_bits_compare(bout->trial, probe, &bits, LM_EVERYTHING, "L13",
-                        "evaluated at another step");
+  ran =
+      ran && lm_probe_forward(probe, 0, LM_STEP + 1) == LAMINA_OK &&
+      lm_bits_compare(bout->trial, probe, &bits, LM_EVERYTHING, "L13", "evaluated at another step");
   ran = ran && lm_probe_forward(probe, LAMINA_MODE_KEEP, LM_STEP) == LAMINA_OK &&
         lm_bits_compare(bout->trial, probe, &bits, LM_EVERYTHING, "L14",
                         "evaluated with a backward to follow");
@@ -351,9 +352,15 @@ static void try_odd(struct lm_trial *trial, struct lm_home *home, const char *sh
 
 static void check_refusals(struct lm_trial *trial)
 {
-  static const char *const odd[] = {
-      "", "-", "0", "7", "7x0", "0x0", "7:5", "7x5:3", "7:0", "7x5 7x5 7x5 7x5 7x5", "7x5 8x5",
-      "7x5 7x6", "7x5 7", "7x5 7:4", "7x5 7:4+", "7x1x1x1x1x1x1x2", "7x5x6 7x5", "7x5 7x5:5"};
+  static const char *const odd[] = {"",          "-",
+                                    "0",         "7",
+                                    "7x0",       "0x0",
+                                    "7:5",       "7x5:3",
+                                    "7:0",       "7x5 7x5 7x5 7x5 7x5",
+                                    "7x5 8x5",   "7x5 7x6",
+                                    "7x5 7",     "7x5 7:4",
+                                    "7x5 7:4+",  "7x1x1x1x1x1x1x2",
+                                    "7x5x6 7x5", "7x5 7x5:5"};
   struct lm_home *home = NULL;
   struct lm_error error = {0};
   if (trial->n_cases == 0) {
@@ -482,12 +489,18 @@ static void check_weights(struct lm_trial *trial)
 }
 
 static const struct lm_check checks[] = {
-    {"L18", LAYERS, check_runs},       {"L02", LAYERS, check_batches},
-    {"L03", LAYERS, check_infer},      {"L10", LAYERS, check_repeatable},
-    {"L11", LAYERS, check_threads},    {"L12", LAYERS, check_instances},
-    {"L13 L14", LAYERS, check_evaluation}, {"L14", LAYERS, check_keeping},
-    {"L16", LAYERS, check_states},     {"L17", LAYERS, check_refusals},
-    {"L19", LOSS, check_loss},         {"L20", LOSS, check_mean},
+    {"L18", LAYERS, check_runs},
+    {"L02", LAYERS, check_batches},
+    {"L03", LAYERS, check_infer},
+    {"L10", LAYERS, check_repeatable},
+    {"L11", LAYERS, check_threads},
+    {"L12", LAYERS, check_instances},
+    {"L13 L14", LAYERS, check_evaluation},
+    {"L14", LAYERS, check_keeping},
+    {"L16", LAYERS, check_states},
+    {"L17", LAYERS, check_refusals},
+    {"L19", LOSS, check_loss},
+    {"L20", LOSS, check_mean},
     {"L21", LAYERS, check_weights},
 };
 const struct lm_checks lm_layer_checks = {checks, sizeof checks / sizeof checks[0]};

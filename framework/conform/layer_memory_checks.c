@@ -40,14 +40,16 @@ static void check_output(struct lm_bout *bout, uint32_t index)
   lm_case_fill(bout->trial, bout->item, probe, 0);
   probe->poison = 0xff;
   bool ran = lm_probe_forward(probe, LM_TRAINING, LM_STEP) == LAMINA_OK;
-  char *before = tensor->zone.bytes == 0 ? NULL
-                                         : lm_copy_bytes(tensor->zone.data, tensor->zone.bytes);
+  char *before =
+      tensor->zone.bytes == 0 ? NULL : lm_copy_bytes(tensor->zone.data, tensor->zone.bytes);
   probe->poison = 0x3c;
   ran = ran && before != NULL && lm_probe_forward(probe, LM_TRAINING, LM_STEP) == LAMINA_OK;
   int64_t unwritten = ran ? find_unwritten(tensor, before) : -1;
   if (unwritten >= 0) {
-    lm_find(bout->trial, "L04", "%s: element %lld of output %u, of %lld that infer() declared, is "
-            "not written", probe->label, (long long)unwritten, index,
+    lm_find(bout->trial, "L04",
+            "%s: element %lld of output %u, of %lld that infer() declared, is "
+            "not written",
+            probe->label, (long long)unwritten, index,
             (long long)lm_probe_count(probe, LAMINA_OUT, index));
   }
   probe->poison = 0xff;
@@ -261,8 +263,7 @@ static void hide(struct lm_bout *bout, int byte, const char *when)
     withdraw(probe, byte, false);
   }
   if (status != LAMINA_OK) {
-    lm_find(bout->trial, "L07", "%s: backward fails %s: %s", probe->label, when,
-            probe->error.text);
+    lm_find(bout->trial, "L07", "%s: backward fails %s: %s", probe->label, when, probe->error.text);
     return;
   }
   (void)lm_bits_compare(bout->trial, probe, &bout->step, LM_GRADIENTS, "L07", when);

@@ -146,8 +146,7 @@ static struct bend judge_output(const struct slope *slope, int64_t j)
     bend.moves = bend.moves || fabs(y[p][j] - y[HERE][j]) > 0.0;
   }
   double whole = (8.0 * (y[RIGHT][j] - y[LEFT][j]) - (y[FAR_RIGHT][j] - y[FAR_LEFT][j])) / (12 * h);
-  double half =
-      (8.0 * (y[NEAR_RIGHT][j] - y[NEAR_LEFT][j]) - (y[RIGHT][j] - y[LEFT][j])) / (6 * h);
+  double half = (8.0 * (y[NEAR_RIGHT][j] - y[NEAR_LEFT][j]) - (y[RIGHT][j] - y[LEFT][j])) / (6 * h);
   double jump = (y[RIGHT][j] - 2.0 * y[HERE][j] + y[LEFT][j]) / h;
   double near_jump = (y[NEAR_RIGHT][j] - 2.0 * y[HERE][j] + y[NEAR_LEFT][j]) / (0.5 * h);
   bend.noise = bend.moves ? 16.0 * ldexp(size, -24) / h : 0.0;

@@ -217,8 +217,9 @@ void lm_each_case(struct lm_trial *trial, uint32_t without, const char *id,
   }
   if (done == 0) {
     bool no_backward = (without & LM_CASE_FORWARD) != 0 && trial->n_cases > 0;
-    lm_skip(trial, "%s", unsteady > 0  ? "results differ from run to run, see L10"
-                         : no_backward ? "there is no backward"
-                                       : "nothing was found that it takes");
+    lm_skip(trial, "%s",
+            unsteady > 0  ? "results differ from run to run, see L10"
+            : no_backward ? "there is no backward"
+                          : "nothing was found that it takes");
   }
 }

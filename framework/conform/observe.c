@@ -46,8 +46,8 @@ static uint64_t mix_declarations(uint64_t digest, const struct lm_probe *probe)
     digest = mix_declared(digest, &probe->recording.states[i]);
   }
   for (uint32_t i = 0; i < probe->facts.n_out; i++) {
-    digest = mix_bytes(digest, probe->facts.out[i]->shape.dims,
-                       sizeof probe->facts.out[i]->shape.dims);
+    digest =
+        mix_bytes(digest, probe->facts.out[i]->shape.dims, sizeof probe->facts.out[i]->shape.dims);
   }
   return digest;
 }
@@ -63,8 +63,8 @@ static uint64_t mix_results(uint64_t digest, const struct lm_probe *probe)
 }
 
 /* A few steps, so that what is remembered shows, and an evaluation. */
-static bool observe_layer(struct lm_trial *trial, const struct lm_case *item,
-                          struct lm_home *home, uint64_t *digest)
+static bool observe_layer(struct lm_trial *trial, const struct lm_case *item, struct lm_home *home,
+                          uint64_t *digest)
 {
   struct lm_probe *probe = NULL;
   struct lm_error error = {0};
@@ -114,8 +114,8 @@ bool lm_observe(struct lm_trial *trial, const char *settings, const char *const 
   }
   for (size_t i = 0; i < trial->n_cases; i++) {
     const struct lm_case *item = &trial->cases[i];
-    bool fits = (item->flags & LM_CASE_LARGE) == 0 &&
-                strcmp(item->settings, trial->cases[0].settings) == 0;
+    bool fits =
+        (item->flags & LM_CASE_LARGE) == 0 && strcmp(item->settings, trial->cases[0].settings) == 0;
     if (is_layer(trial) && fits) {
       any |= observe_layer(trial, item, home, digest);
     }

@@ -90,9 +90,8 @@ static enum lamina_status record(struct lm_home *home, struct lm_recording *reco
                                  const char *label, struct lm_error *error)
 {
   lm_home_enter(home, "infer", label);
-  enum lamina_status status =
-      lm_record(&home->host, home->instance, home->instance->plugin->table.layer.infer, recording,
-                error);
+  enum lamina_status status = lm_record(
+      &home->host, home->instance, home->instance->plugin->table.layer.infer, recording, error);
   lm_home_leave(home);
   return status;
 }
@@ -365,7 +364,8 @@ static void fill_shares(struct lm_probe *probe, uint32_t index, uint64_t *seed)
     int64_t left = 4096;
     for (int64_t i = 0; i < k; i++) {
       int64_t others = k - 1 - i, most = 2 * (left - others) / (others + 1);
-      int64_t share = others == 0 ? left : 1 + (int64_t)lm_draw(seed, most < 1 ? 1 : (uint64_t)most);
+      int64_t share =
+          others == 0 ? left : 1 + (int64_t)lm_draw(seed, most < 1 ? 1 : (uint64_t)most);
       share = share > left - others ? left - others : share;
       values[i] = (float)share / 4096.0f;
       left -= share;
@@ -407,9 +407,8 @@ void lm_probe_fill(struct lm_probe *probe, uint64_t seed)
   }
   for (uint32_t i = 0; i < probe->count[LAMINA_OUT]; i++) {
     float *dy = lm_probe_gradient(probe, LAMINA_OUT, i);
-    for (int64_t j = 0; lm_probe_is_float(probe, LAMINA_OUT, i) &&
-                        j < lm_probe_count(probe, LAMINA_OUT, i);
-         j++) {
+    for (int64_t j = 0;
+         lm_probe_is_float(probe, LAMINA_OUT, i) && j < lm_probe_count(probe, LAMINA_OUT, i); j++) {
       float size = (float)(8 + lm_draw(&seed, 9)) / 16.0f;
       dy[j] = lm_draw(&seed, 2) == 0 ? size : -size;
     }
@@ -453,8 +452,7 @@ bool lm_probe_share(struct lm_probe *probe, const struct lm_sharing *sharing)
   bool forward = sharing->pass == LAMINA_FORWARD;
   const struct lm_probe_tensor *from =
       forward ? probe->tensors[LAMINA_IN] : probe->gradients[LAMINA_OUT];
-  struct lm_probe_tensor *to =
-      forward ? probe->tensors[LAMINA_OUT] : probe->gradients[LAMINA_IN];
+  struct lm_probe_tensor *to = forward ? probe->tensors[LAMINA_OUT] : probe->gradients[LAMINA_IN];
   if (from[sharing->from].zone.bytes != to[sharing->to].zone.bytes) {
     return false;
   }
@@ -496,8 +494,8 @@ bool lm_probe_move(struct lm_probe *probe)
       (void)snprintf(name, sizeof name, "%s %u", lm_role_name(role), i);
       moved = move_tensor(probe, &probe->tensors[role][i], name);
       (void)snprintf(name, sizeof name, "the gradient of %s %u", lm_role_name(role), i);
-      moved = moved && (role >= LM_GRADIENT_ROLES ||
-                        move_tensor(probe, &probe->gradients[role][i], name));
+      moved = moved &&
+              (role >= LM_GRADIENT_ROLES || move_tensor(probe, &probe->gradients[role][i], name));
     }
   }
   return moved;

@@ -83,8 +83,8 @@ static void tell(const struct lm_probe *probe, enum lm_breach breach, const char
 {
   const struct lm_observer *observer = probe->home->observer;
   char sentence[LM_PROBE_LABEL + 160];
-  (void)snprintf(sentence, sizeof sentence, "%s: %s %s %u", probe->label, what,
-                 lm_role_name(role), index);
+  (void)snprintf(sentence, sizeof sentence, "%s: %s %s %u", probe->label, what, lm_role_name(role),
+                 index);
   if (observer != NULL && observer->breach != NULL) {
     observer->breach(observer->arg, breach, sentence);
   }

@@ -30,7 +30,10 @@ static void list_ids(const struct lm_conform_report *report, enum lm_verdict ver
   size_t column = 0;
   for (size_t i = 0; i < report->count; i++) {
     if (report->results[i].verdict == verdict) {
-      lm_text_addf(out, "%s%s", column == 0 ? "" : column % 20 == 0 ? "\n              " : " ",
+      lm_text_addf(out, "%s%s",
+                   column == 0        ? ""
+                   : column % 20 == 0 ? "\n              "
+                                      : " ",
                    report->results[i].rule->id);
       column++;
     }
@@ -160,9 +163,11 @@ static void write_junit(const struct lm_conform_report *report, bool strict, str
   for (size_t i = 0; i < report->count; i++) {
     skipped += report->results[i].verdict == LM_NOT_CHECKED;
   }
-  lm_text_add(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"");
+  lm_text_add(out,
+              "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"");
   add_xml(out, report->plugin);
-  lm_text_addf(out, "\" tests=\"%zu\" failures=\"%zu\" errors=\"0\" skipped=\"%zu\" time=\"%.3f\">\n",
+  lm_text_addf(out,
+               "\" tests=\"%zu\" failures=\"%zu\" errors=\"0\" skipped=\"%zu\" time=\"%.3f\">\n",
                report->count, lm_conform_broken(report, strict), skipped, report->seconds);
   for (size_t i = 0; i < report->count; i++) {
     write_case(report, &report->results[i], strict, out);
@@ -207,9 +212,10 @@ static void write_json(const struct lm_conform_report *report, bool strict, stru
   add_key(out, "plugin", report->plugin);
   lm_text_add(out, ",\n  ");
   add_key(out, "file", report->file);
-  lm_text_addf(out, ",\n  \"seed\": %llu,\n  \"conforms\": %s,\n  \"seconds\": %.3f,\n  \"results\": [\n",
-               (unsigned long long)report->seed,
-               lm_conform_broken(report, strict) == 0 ? "true" : "false", report->seconds);
+  lm_text_addf(
+      out, ",\n  \"seed\": %llu,\n  \"conforms\": %s,\n  \"seconds\": %.3f,\n  \"results\": [\n",
+      (unsigned long long)report->seed, lm_conform_broken(report, strict) == 0 ? "true" : "false",
+      report->seconds);
   for (size_t i = 0; i < report->count; i++) {
     write_result(&report->results[i], out);
     lm_text_add(out, i + 1 < report->count ? ",\n" : "\n");

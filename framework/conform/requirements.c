@@ -52,8 +52,7 @@ static const struct lm_requirement requirements[] = {
      "Functions that compute use no stream, no file, no environment and do not end the process.",
      "Output gets mixed into data, and a run depends on things that no record has.",
      "Calls of printf, fopen, read, getenv, exit and their like are counted during each call."},
-    {"P09", LM_MUST, ANY,
-     "Random numbers come from the host alone.",
+    {"P09", LM_MUST, ANY, "Random numbers come from the host alone.",
      "Runs cannot be repeated or resumed, and differ with the number of threads.",
      "Calls of rand, random, drand48, getrandom and their like are counted."},
     {"P10", LM_MUST, ANY,
@@ -70,8 +69,7 @@ static const struct lm_requirement requirements[] = {
      "called lamina_fail() does not claim success.",
      "Users are told that something failed and not what.",
      "All refusals that the checks meet are read."},
-    {"P13", LM_MUST, ANY,
-     "Nothing beside the memory that a call is given is read or written.",
+    {"P13", LM_MUST, ANY, "Nothing beside the memory that a call is given is read or written.",
      "Other tensors are destroyed, or the program crashes, on some sizes only.",
      "Everything lies between forbidden pages, at either end; guard bytes must not change, nor "
      "change the results."},
@@ -80,8 +78,7 @@ static const struct lm_requirement requirements[] = {
      "outputs.",
      "Others that read the same memory get something else.",
      "They are compared before and after each pass."},
-    {"P15", LM_MUST, ANY,
-     "No pointer into memory of a call is kept to the next call.",
+    {"P15", LM_MUST, ANY, "No pointer into memory of a call is kept to the next call.",
      "The memory belongs to somebody else by then.",
      "Everything is moved to other memory between forward and backward, and between steps."},
 
@@ -102,8 +99,7 @@ static const struct lm_requirement requirements[] = {
      "Users tune a number that does nothing.",
      "Declarations and results are compared for many values, under several values of the others."},
 
-    {"L01", LM_MUST, LAYERS,
-     "infer() accepts some input shapes, and declares outputs for them.",
+    {"L01", LM_MUST, LAYERS, "infer() accepts some input shapes, and declares outputs for them.",
      "The plugin cannot be used.",
      "Many numbers of inputs, ranks, sizes and element types are tried; see --shapes."},
     {"L02", LM_MUST, LAYERS,
@@ -115,8 +111,7 @@ static const struct lm_requirement requirements[] = {
      "weights and states do not depend on the batch size.",
      "A checkpoint does not fit the model that wrote it.",
      "Declarations are recorded twice, and for other batch sizes, and compared."},
-    {"L04", LM_MUST, LAYERS,
-     "forward() writes every element of the outputs that infer() declared.",
+    {"L04", LM_MUST, LAYERS, "forward() writes every element of the outputs that infer() declared.",
      "What an earlier step left in memory gets into the results.",
      "Outputs are filled with different bytes before two runs, which must agree."},
     {"L05", LM_MUST, LAYERS,
@@ -140,8 +135,7 @@ static const struct lm_requirement requirements[] = {
     {"L09", LM_SHOULD, LAYERS, "Every tensor that backward() declares to read is asked for.",
      "Memory is kept for nothing: larger networks do not fit.",
      "Each declaration is taken away in turn, and backward must notice."},
-    {"L10", LM_MUST, LAYERS,
-     "The same inputs, weights, states, seed and step give the same bits.",
+    {"L10", LM_MUST, LAYERS, "The same inputs, weights, states, seed and step give the same bits.",
      "Runs cannot be repeated.",
      "The same step is run twice, with what memory held before changed."},
     {"L11", LM_MUST, LAYERS, "Results do not depend on the number of threads.",
@@ -156,8 +150,7 @@ static const struct lm_requirement requirements[] = {
      "Without LAMINA_MODE_TRAIN the results do not depend on the step, and states do not change.",
      "Evaluating a model twice gives different numbers.",
      "Two steps are evaluated and compared, with and without a backward to follow."},
-    {"L14", LM_MUST, LAYERS,
-     "LAMINA_MODE_KEEP changes what is saved and not what is computed.",
+    {"L14", LM_MUST, LAYERS, "LAMINA_MODE_KEEP changes what is saved and not what is computed.",
      "A frozen network computes something else than a trained one.",
      "Training steps with and without it are compared."},
     {"L15", LM_MUST, LAYERS,
@@ -165,21 +158,17 @@ static const struct lm_requirement requirements[] = {
      "forward refuses it.",
      "A training that has diverged looks healthy.",
      "Elements whose change changes an output are made NaN, one at a time."},
-    {"L16", LM_MUST, LAYERS,
-     "All that a layer remembers is in its declared states.",
+    {"L16", LM_MUST, LAYERS, "All that a layer remembers is in its declared states.",
      "A resumed training goes on differently, and a saved model predicts something else.",
      "Steps go on in a fresh instance that got weights and states, and are compared."},
-    {"L17", LM_MUST, LAYERS,
-     "infer() refuses inputs that it cannot take, with a sentence.",
+    {"L17", LM_MUST, LAYERS, "infer() refuses inputs that it cannot take, with a sentence.",
      "A mistake in an experiment crashes it, or is found out in the middle of a run.",
      "Numbers of inputs, ranks and element types are tried that make little sense; what is "
      "accepted must run."},
-    {"L18", LM_MUST, LAYERS,
-     "What infer() accepts, forward() computes, and backward() too.",
+    {"L18", LM_MUST, LAYERS, "What infer() accepts, forward() computes, and backward() too.",
      "An experiment that `lamina check` has passed fails in its first step.",
      "Both passes run for everything that was found to be accepted."},
-    {"L19", LM_MUST, LOSS,
-     "A loss has one output, a single float32; the loss of no samples is 0.",
+    {"L19", LM_MUST, LOSS, "A loss has one output, a single float32; the loss of no samples is 0.",
      "It cannot be trained, or an empty batch makes the sum NaN.",
      "The declared type is read, and a batch of 0 is run."},
     {"L20", LM_SHOULD, LOSS, "A loss is a mean over the batch.",
@@ -209,10 +198,9 @@ const struct lm_requirement *lm_requirement_find(const char *id)
 }
 
 static const char *const chapters[][2] = {
-    {"P", "Every plugin"}, {"S", "Settings"},      {"L", "Layers and losses"},
-    {"O", "Optimizers"},   {"R", "Regularizers"},  {"I", "Initializers"},
-    {"C", "Schedules"},    {"M", "Metrics"},       {"D", "Data sets"},
-    {"T", "Transforms"},   {"V", "Services"},
+    {"P", "Every plugin"}, {"S", "Settings"},     {"L", "Layers and losses"}, {"O", "Optimizers"},
+    {"R", "Regularizers"}, {"I", "Initializers"}, {"C", "Schedules"},         {"M", "Metrics"},
+    {"D", "Data sets"},    {"T", "Transforms"},   {"V", "Services"},
 };
 
 void lm_requirements_page(struct lm_text *out)
@@ -234,10 +222,9 @@ void lm_requirements_page(struct lm_text *out)
         lm_text_addf(out, "\n## %s\n", chapters[c][1]);
         any = true;
       }
-      lm_text_addf(out,
-                   "\n### %s (%s)\n\n%s\n\n- *If broken:* %s\n- *Checked by:* %s\n", rule->id,
-                   rule->severity == LM_MUST ? "must" : "should", rule->sentence,
-                   rule->consequence, rule->checked);
+      lm_text_addf(out, "\n### %s (%s)\n\n%s\n\n- *If broken:* %s\n- *Checked by:* %s\n", rule->id,
+                   rule->severity == LM_MUST ? "must" : "should", rule->sentence, rule->consequence,
+                   rule->checked);
     }
   }
 }

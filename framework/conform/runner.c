@@ -34,8 +34,8 @@ struct tour {
 };
 
 static const struct lm_checks *const all_checks[] = {
-    &lm_file_checks,          &lm_settings_checks,     &lm_layer_checks,
-    &lm_layer_memory_checks,  &lm_layer_number_checks,
+    &lm_file_checks,         &lm_settings_checks,     &lm_layer_checks,
+    &lm_layer_memory_checks, &lm_layer_number_checks,
 };
 
 /* ---- which ---- */
@@ -95,9 +95,10 @@ static enum lamina_status check_list(const char *option, const char *list, struc
       i++;
     }
     if (length == 0 || i == count) {
-      return lm_fail(error, LAMINA_E_USAGE,
-                     "%s: there is no requirement '%s'; they are like L05, or L for all of a letter",
-                     option, word);
+      return lm_fail(
+          error, LAMINA_E_USAGE,
+          "%s: there is no requirement '%s'; they are like L05, or L for all of a letter", option,
+          word);
     }
     list += length + (list[length] == ',');
   }
@@ -411,14 +412,13 @@ enum lamina_status lm_conform(const struct lm_conform_options *options,
                    strerror(errno));
   }
   tour.limit_ms = options->limit_ms == 0 ? USUAL_LIMIT_MS : options->limit_ms;
-  tour.ledger = mmap(NULL, sizeof *tour.ledger, PROT_READ | PROT_WRITE,
-                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  tour.ledger =
+      mmap(NULL, sizeof *tour.ledger, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (tour.ledger == MAP_FAILED) {
     return lm_fail_memory(error, sizeof *tour.ledger);
   }
   out->file = lm_copy_text(options->file);
-  enum lamina_status status =
-      out->file == NULL ? lm_fail_memory(error, 0) : run_all(&tour);
+  enum lamina_status status = out->file == NULL ? lm_fail_memory(error, 0) : run_all(&tour);
   (void)munmap(tour.ledger, sizeof *tour.ledger);
   lm_free(tour.cases);
   out->seconds = (double)(lm_clock_ns() - begin) * 1e-9;

@@ -13,8 +13,7 @@ enum { ANY = 0x7fe, OTHERS = 16, CONTEXTS = 10, VALUES = 8 };
 static struct lm_settings table_of(const struct lm_trial *trial)
 {
   const struct lamina_plugin *info = &trial->plugin->info;
-  return (struct lm_settings){"the plugin", info->settings, info->n_settings,
-                              info->setting_stride};
+  return (struct lm_settings){"the plugin", info->settings, info->n_settings, info->setting_stride};
 }
 
 static void check_table(struct lm_trial *trial)
@@ -170,12 +169,13 @@ static bool differs(struct lm_trial *trial, const struct lamina_setting *row,
   struct lm_text value = {0};
   uint64_t first = 0, digest;
   bool different = false, any = false;
-  for (uint32_t i = 0; i < VALUES && !different && lm_setting_sample(row, LM_SAMPLE_INSIDE, i, &value);
-       i++) {
+  for (uint32_t i = 0;
+       i < VALUES && !different && lm_setting_sample(row, LM_SAMPLE_INSIDE, i, &value); i++) {
     char *override = lm_format("%s=%s", row->name, lm_text_get(&value));
     context->overrides[context->count] = override;
-    if (override != NULL && lm_observe(trial, context->base, (const char *const *)context->overrides,
-                                       context->count + 1, &digest)) {
+    if (override != NULL &&
+        lm_observe(trial, context->base, (const char *const *)context->overrides,
+                   context->count + 1, &digest)) {
       different = any && digest != first;
       first = any ? first : digest;
       any = true;
@@ -199,8 +199,10 @@ static void check_effect_of(struct lm_trial *trial, const struct lamina_setting 
     release_context(&context);
   }
   if (!matters && seen >= 2) {
-    lm_find(trial, "S04", "'%s' changes nothing that was tried: %u settings, all with the same "
-            "declarations and results", row->name, seen);
+    lm_find(trial, "S04",
+            "'%s' changes nothing that was tried: %u settings, all with the same "
+            "declarations and results",
+            row->name, seen);
   }
 }
 

@@ -173,7 +173,8 @@ struct lm_probe *lm_trial_open(struct lm_trial *trial, const struct lm_case *ite
 {
   struct lm_error error = {0};
   struct lm_probe *probe = NULL;
-  char *shapes = lm_pattern_shapes(item->pattern, opening->batch < 0 ? item->batch : opening->batch);
+  char *shapes =
+      lm_pattern_shapes(item->pattern, opening->batch < 0 ? item->batch : opening->batch);
   const struct lm_probe_spec spec = {
       .home = {.registry = trial->registry,
                .kind = trial->plugin->info.kind,

@@ -59,7 +59,8 @@ static int32_t infer(void *instance, struct lamina_plan *plan)
   LAMINA_TRY(lamina_state(plan, 0, "steps", &state, 0.0));
   LAMINA_TRY(lamina_random(plan, 0));
   LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_FORWARD, 64, 0));
-  LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_BACKWARD, (uint64_t)((chunks + 1) * d) * sizeof(float),
+  LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_BACKWARD,
+                                 (uint64_t)((chunks + 1) * d) * sizeof(float),
                                  (uint64_t)d * sizeof(float)));
   if (!UNDECLARED_READ && !KEPT_POINTER) {
     LAMINA_TRY(lamina_bwd_reads(plan, LAMINA_IN, 0));

@@ -74,7 +74,8 @@ static const struct {
     {"shared_static", "L12"},
     {"random_in_evaluation", "L13"},
     {"keep_matters", "L14"},
-    {"bad_init", "L21"},};
+    {"bad_init", "L21"},
+};
 
 Test(conform, names_the_rule_that_each_bug_breaks, .timeout = 300)
 {

@@ -84,7 +84,8 @@ static double difference(struct slope *slope, const float *direction, int64_t on
   bool single = output_count(probe) == 1; /* it depends on everything */
   *tolerance = 0.0;
   for (uint32_t i = 0; i < probe->count[LAMINA_OUT]; i++) {
-    const float *c = lm_probe_gradient(probe, LAMINA_OUT, i), *y = lm_probe_value(probe, LAMINA_OUT, i);
+    const float *c = lm_probe_gradient(probe, LAMINA_OUT, i),
+                *y = lm_probe_value(probe, LAMINA_OUT, i);
     for (int64_t j = 0; j < lm_probe_count(probe, LAMINA_OUT, i); j++, at++) {
       double size = fabs((double)y[j]) > 1.0 ? fabs((double)y[j]) : 1.0;
       double bound = 1.5 * rounding * size / slope->h + fifth * pow(slope->h, 4.0) / 30.0;

@@ -58,8 +58,8 @@ static void check_row(const struct oracle_row *row, unsigned constant,
   }
   ls_forward(probe, PASSES, 0);
   ls_backward(probe, PASSES, 0);
-  expect(probe, "y", lm_probe_value(probe, LAMINA_OUT, 0), row->out, lm_probe_count(probe, LAMINA_OUT, 0),
-         value);
+  expect(probe, "y", lm_probe_value(probe, LAMINA_OUT, 0), row->out,
+         lm_probe_count(probe, LAMINA_OUT, 0), value);
   for (uint32_t i = 0; i < probe->count[LAMINA_IN]; i++) {
     if ((constant & (1u << i)) == 0) {
       expect(probe, "dx", lm_probe_gradient(probe, LAMINA_IN, i), row->din[i],

@@ -58,8 +58,8 @@ struct lm_probe *ls_open_beside(const struct lm_probe *first, const char *shapes
 {
   struct lm_error error = {0};
   struct lm_probe *probe = NULL;
-  cr_assert_eq(lm_probe_open_at(first->home, shapes, NULL, &probe, &error), LAMINA_OK, "%s on %s: %s",
-               first->home->label, shapes, error.text);
+  cr_assert_eq(lm_probe_open_at(first->home, shapes, NULL, &probe, &error), LAMINA_OK,
+               "%s on %s: %s", first->home->label, shapes, error.text);
   return probe;
 }
 
@@ -77,8 +77,8 @@ void ls_backward(struct lm_probe *probe, uint32_t mode, uint64_t step)
 
 void ls_share(struct lm_probe *probe, const struct lm_sharing *sharing)
 {
-  cr_assert(lm_probe_share(probe, sharing),
-            "%s: tensors of different sizes may not share memory", probe->label);
+  cr_assert(lm_probe_share(probe, sharing), "%s: tensors of different sizes may not share memory",
+            probe->label);
 }
 
 void ls_set(struct lm_probe *probe, uint32_t role, uint32_t index, const float *values)

@@ -53,6 +53,7 @@ Test(layer_probe, slope_of_sin_keeps_its_sign)
   ls_forward(probe, LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, 0);
   ls_backward(probe, LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, 0);
   /* cos 2, and an ulp of it. */
-  cr_assert(fabs((double)*lm_probe_gradient(probe, LAMINA_IN, 0) + 0.4161468365) <= ldexp(1.0, -25));
+  cr_assert(fabs((double)*lm_probe_gradient(probe, LAMINA_IN, 0) + 0.4161468365) <=
+            ldexp(1.0, -25));
   lm_probe_close(probe);
 }

@@ -102,7 +102,8 @@ Test(dense, equals_plain_sums_in_double)
     lm_probe_fill(probe, 5);
     ls_forward(probe, TRAINING, 0);
     ls_backward(probe, TRAINING, 0);
-    const float *x = lm_probe_value(probe, LAMINA_IN, 0), *w = lm_probe_value(probe, LAMINA_WEIGHT, WEIGHT);
+    const float *x = lm_probe_value(probe, LAMINA_IN, 0),
+                *w = lm_probe_value(probe, LAMINA_WEIGHT, WEIGHT);
     const float *dy = lm_probe_gradient(probe, LAMINA_OUT, 0), one = 1.0f;
     const float *bias = lm_probe_value(probe, LAMINA_WEIGHT, BIAS);
     const struct product products[] = {

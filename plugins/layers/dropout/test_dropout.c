@@ -49,7 +49,8 @@ static void check_mask(struct lm_probe *probe, double rate, uint64_t step)
 {
   const struct lm_stream stream = lm_stream_make(LM_HOME_SEED, LM_HOME_STREAM);
   const float *x = lm_probe_value(probe, LAMINA_IN, 0), *y = lm_probe_value(probe, LAMINA_OUT, 0);
-  const float *dy = lm_probe_gradient(probe, LAMINA_OUT, 0), *dx = lm_probe_gradient(probe, LAMINA_IN, 0);
+  const float *dy = lm_probe_gradient(probe, LAMINA_OUT, 0),
+              *dx = lm_probe_gradient(probe, LAMINA_IN, 0);
   for (int64_t i = 0; i < lm_probe_count(probe, LAMINA_IN, 0); i++) {
     double u = (double)philox_word(stream.key, step, (uint64_t)i) / 4294967296.0;
     double scale = u < rate ? 0.0 : 1.0 / (1.0 - rate);
@@ -140,8 +141,10 @@ static void expect_identity(const char *settings, uint32_t mode)
   ls_forward(probe, mode, 1);
   ls_backward(probe, mode, 1);
   size_t bytes = 20011 * sizeof(float);
-  cr_assert_eq(memcmp(lm_probe_value(probe, LAMINA_OUT, 0), lm_probe_value(probe, LAMINA_IN, 0), bytes), 0);
-  cr_assert_eq(memcmp(lm_probe_gradient(probe, LAMINA_IN, 0), lm_probe_gradient(probe, LAMINA_OUT, 0), bytes),
+  cr_assert_eq(
+      memcmp(lm_probe_value(probe, LAMINA_OUT, 0), lm_probe_value(probe, LAMINA_IN, 0), bytes), 0);
+  cr_assert_eq(memcmp(lm_probe_gradient(probe, LAMINA_IN, 0),
+                      lm_probe_gradient(probe, LAMINA_OUT, 0), bytes),
                0);
   lm_probe_close(probe);
 }

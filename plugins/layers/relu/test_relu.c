@@ -43,7 +43,8 @@ Test(relu, gives_these_bits_at_zero_and_at_the_ends)
   ls_forward(probe, LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, 0);
   ls_backward(probe, LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, 0);
   for (int i = 0; i < ROWS; i++) {
-    float y = lm_probe_value(probe, LAMINA_OUT, 0)[i], dx = lm_probe_gradient(probe, LAMINA_IN, 0)[i];
+    float y = lm_probe_value(probe, LAMINA_OUT, 0)[i],
+          dx = lm_probe_gradient(probe, LAMINA_IN, 0)[i];
     cr_assert_arr_eq(&y, &rows[i].y, sizeof y, "relu(%a) is %a", (double)rows[i].x, (double)y);
     cr_assert_eq(dx, -2.5f * rows[i].slope, "at %a: %a", (double)rows[i].x, (double)dx);
   }

@@ -47,7 +47,8 @@ Test(tanh, reaches_its_limits_and_keeps_nan)
   ls_forward(probe, LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, 0);
   ls_backward(probe, LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, 0);
   for (int i = 0; i < 6; i++) {
-    cr_assert_arr_eq(lm_probe_value(probe, LAMINA_OUT, 0) + i, y + i, sizeof *y, "at %g", (double)x[i]);
+    cr_assert_arr_eq(lm_probe_value(probe, LAMINA_OUT, 0) + i, y + i, sizeof *y, "at %g",
+                     (double)x[i]);
     cr_assert_eq(lm_probe_gradient(probe, LAMINA_IN, 0)[i], 4.0f * slope[i], "at %g", (double)x[i]);
   }
   cr_assert(isnan(lm_probe_value(probe, LAMINA_OUT, 0)[6]));

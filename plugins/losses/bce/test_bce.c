@@ -79,7 +79,8 @@ Test(bce, is_finite_and_exact_where_the_loss_is_steep)
     *lm_probe_gradient(probe, LAMINA_OUT, 0) = 1.0f;
     ls_forward(probe, TRAINING, 0);
     ls_backward(probe, TRAINING, 0);
-    float loss = *lm_probe_value(probe, LAMINA_OUT, 0), slope = *lm_probe_gradient(probe, LAMINA_IN, 0);
+    float loss = *lm_probe_value(probe, LAMINA_OUT, 0),
+          slope = *lm_probe_gradient(probe, LAMINA_IN, 0);
     /* log 2 is rounded twice. */
     cr_assert(fabs((double)loss - (double)rows[i].loss) <= ldexp(rows[i].z == 0.0f, -23),
               "z %g, y %d: %.9g", (double)rows[i].z, rows[i].y, (double)loss);
