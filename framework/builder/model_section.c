@@ -12,7 +12,7 @@
 #include "builder/builder_internal.h"
 
 static const char *const NODE_KEYS[] = {"name", "inputs",   "share", "freeze",
-                                        "init", "in_place", NULL};
+                                        "init", "in_place", "fuse",  NULL};
 static const char *const LOSS_KEYS[] = {"name", "inputs", "weight", NULL};
 static const char *const METRIC_KEYS[] = {"name", "inputs", NULL};
 
@@ -226,6 +226,17 @@ static enum lamina_status read_in_place(const struct lm_value *value, struct lm_
   return LAMINA_OK;
 }
 
+static enum lamina_status read_fuse(const struct lm_value *value, struct lm_node *node,
+                                    struct lm_error *error)
+{
+  bool wish = true;
+  if (value != NULL) {
+    LM_TRY(lm_value_bool(value, "fuse", &wish, error));
+  }
+  node->no_fusion = !wish;
+  return LAMINA_OK;
+}
+
 static enum lamina_status read_share(struct lm_experiment *experiment, const struct lm_value *value,
                                      struct lm_node *node, struct lm_error *error)
 {
@@ -294,6 +305,7 @@ static enum lamina_status connect_nodes(struct lm_experiment *experiment, struct
     }
     LM_TRY(connect(experiment, node, inputs, &before, 1, error));
     LM_TRY(read_in_place(node_key(experiment, i, "in_place"), node, error));
+    LM_TRY(read_fuse(node_key(experiment, i, "fuse"), node, error));
     LM_TRY(read_share(experiment, node_key(experiment, i, "share"), node, error));
     LM_TRY(refuse_own_init(experiment, node_key(experiment, i, "init"), node, error));
   }

@@ -166,6 +166,30 @@ static void add_decisions(struct lm_text *out, const struct lm_experiment *exper
   }
 }
 
+static void add_fusion(struct lm_text *out, const struct lm_experiment *experiment,
+                       const struct lm_plan *plan, uint32_t node, uint32_t pass)
+{
+  const struct lm_fusion *fusion = &plan->nodes[node].fusion[pass];
+  const struct lm_node *self = experiment->graph->nodes[node];
+  const char *word = pass == LAMINA_FORWARD ? "forward" : "backward";
+  if (fusion->head >= 0) {
+    lm_text_addf(out, "  %-16s %-8s: yes, in the loop of '%s'\n", self->name, word,
+                 experiment->graph->nodes[fusion->head]->name);
+  } else if (fusion->reason != NULL) {
+    lm_text_addf(out, "  %-16s %-8s: no, %s\n", self->name, word, fusion->reason);
+  }
+}
+
+static void add_fusions(struct lm_text *out, const struct lm_experiment *experiment,
+                        const struct lm_plan *plan)
+{
+  lm_text_add(out, "\nwho is fused into whom\n");
+  for (uint32_t i = 0; i < plan->n_nodes; i++) {
+    add_fusion(out, experiment, plan, experiment->graph->order[i], LAMINA_FORWARD);
+    add_fusion(out, experiment, plan, experiment->graph->order[i], LAMINA_BACKWARD);
+  }
+}
+
 static void add_backward(struct lm_text *out, const struct lm_experiment *experiment,
                          const struct lm_plan *plan)
 {
@@ -189,6 +213,7 @@ enum lamina_status lm_cli_plan_text(const struct lm_experiment *experiment, stru
   LM_TRY(lm_plan_create(experiment->graph, experiment->inference, &options, &plan, error));
   add_buffers(out, plan);
   add_decisions(out, experiment, plan);
+  add_fusions(out, experiment, plan);
   add_backward(out, experiment, plan);
   lm_format_bytes(size, sizeof size, plan->arena_bytes);
   lm_format_bytes(bound, sizeof bound, plan->bound_bytes);

@@ -67,10 +67,12 @@ void lm_program_bind(struct lm_executor *executor, struct lm_program *program)
   bind_views(executor, program);
   for (uint32_t i = 0; i < program->n_forward; i++) {
     bind_scratch(executor, program, &program->forward[i], LAMINA_FORWARD);
+    lm_bind_epilogue(&program->forward[i], LAMINA_FORWARD);
     program->forward[i].part = executor->parts[program->forward[i].node];
   }
   for (uint32_t i = 0; i < program->n_backward; i++) {
     bind_scratch(executor, program, &program->backward[i], LAMINA_BACKWARD);
     bind_clears(executor, program, &program->backward[i]);
+    lm_bind_epilogue(&program->backward[i], LAMINA_BACKWARD);
   }
 }

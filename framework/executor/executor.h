@@ -28,6 +28,7 @@ struct lm_exec_call {
   double *part;
   struct lm_clear *clears;
   uint32_t n_clears, node;
+  uint32_t n_fused; /* so many calls behind this one run inside it */
   struct lm_call call;
 };
 

@@ -7,15 +7,7 @@
 #include "base/memory.h"
 #include "executor/executor_internal.h"
 
-/** What is needed while a program is made. */
-struct making {
-  struct lm_executor *executor;
-  struct lm_program *program;
-  bool short_of_memory;
-};
-
-/* Memory of the program; NULL after the first failure, which is looked at once, at the end. */
-static void *take(struct making *making, size_t count, size_t size)
+void *lm_making_take(struct lm_making *making, size_t count, size_t size)
 {
   struct lm_program *program = making->program;
   void *block = making->short_of_memory ? NULL : lm_alloc(count, size);
@@ -43,22 +35,22 @@ void lm_program_free(struct lm_program *program)
   lm_free(program);
 }
 
-static struct lamina_view *make_views(struct making *making, struct lm_tensor *const *tensors,
+static struct lamina_view *make_views(struct lm_making *making, struct lm_tensor *const *tensors,
                                       uint32_t count)
 {
-  struct lamina_view *views = take(making, count, sizeof *views);
+  struct lamina_view *views = lm_making_take(making, count, sizeof *views);
   for (uint32_t i = 0; views != NULL && i < count; i++) {
     views[i].type = tensors[i]->shape.type;
   }
   return views;
 }
 
-static void make_all_views(struct making *making)
+static void make_all_views(struct lm_making *making)
 {
   struct lm_program *program = making->program;
   const struct lm_inference *inference = program->inference;
   program->sources = make_views(making, inference->sources, inference->n_sources);
-  program->views = take(making, inference->n_nodes, sizeof *program->views);
+  program->views = lm_making_take(making, inference->n_nodes, sizeof *program->views);
   for (uint32_t i = 0; i < inference->n_nodes && !making->short_of_memory; i++) {
     const struct lm_facts *facts = &inference->nodes[i];
     program->views[i].out = make_views(making, facts->out, facts->n_out);
@@ -80,7 +72,7 @@ static const struct lamina_view *input_view(const struct lm_program *program, st
 }
 
 /* The view of tensor i of a role, whoever owns it. */
-static const struct lamina_view *role_view(const struct making *making, uint32_t node,
+static const struct lamina_view *role_view(const struct lm_making *making, uint32_t node,
                                            uint32_t role, uint32_t i)
 {
   const struct lm_node *self = making->executor->graph->nodes[node];
@@ -100,7 +92,7 @@ static const struct lamina_view *role_view(const struct making *making, uint32_t
   }
 }
 
-static uint32_t role_count(const struct making *making, uint32_t node, uint32_t role)
+static uint32_t role_count(const struct lm_making *making, uint32_t node, uint32_t role)
 {
   const struct lm_node *self = making->executor->graph->nodes[node];
   const struct lm_facts *facts = &making->program->inference->nodes[node];
@@ -109,24 +101,24 @@ static uint32_t role_count(const struct making *making, uint32_t node, uint32_t 
   return counts[role];
 }
 
-static void make_table(struct making *making, uint32_t node, uint32_t role, uint32_t reachable,
+static void make_table(struct lm_making *making, uint32_t node, uint32_t role, uint32_t reachable,
                        struct lm_call *call)
 {
   uint32_t count = role_count(making, node, role);
-  const struct lamina_view **views = take(making, count, sizeof *views);
+  const struct lamina_view **views = lm_making_take(making, count, sizeof *views);
   for (uint32_t i = 0; views != NULL && i < count; i++) {
     views[i] = (reachable & (1u << i)) != 0 ? role_view(making, node, role, i) : NULL;
   }
   call->tensors[role] = (struct lm_views){views, count};
 }
 
-static void make_gradient_table(struct making *making, uint32_t node, uint32_t role,
+static void make_gradient_table(struct lm_making *making, uint32_t node, uint32_t role,
                                 struct lm_call *call)
 {
   const struct lm_node *self = making->executor->graph->nodes[node];
   const struct lm_node_plan *plan = &making->program->plan->nodes[node];
   uint32_t count = role_count(making, node, role);
-  const struct lamina_view **views = take(making, count, sizeof *views);
+  const struct lamina_view **views = lm_making_take(making, count, sizeof *views);
   const uint32_t *requests = NULL;
   requests = role == LAMINA_IN ? plan->in_request : requests;
   requests = role == LAMINA_WEIGHT ? plan->weight_request : requests;
@@ -154,7 +146,7 @@ static uint32_t mode_of(const struct lm_node *node, const struct lm_program *pro
   return backward ? mode | LAMINA_MODE_KEEP : mode;
 }
 
-static void begin_call(struct making *making, uint32_t node, const char *pass,
+static void begin_call(struct lm_making *making, uint32_t node, const char *pass,
                        struct lm_exec_call *call)
 {
   const struct lm_node *self = making->executor->graph->nodes[node];
@@ -169,7 +161,7 @@ static void begin_call(struct making *making, uint32_t node, const char *pass,
   call->call.purposes = making->program->inference->nodes[node].purposes;
 }
 
-static void make_forward(struct making *making, uint32_t node, struct lm_exec_call *call)
+static void make_forward(struct lm_making *making, uint32_t node, struct lm_exec_call *call)
 {
   const struct lm_node *self = making->executor->graph->nodes[node];
   begin_call(making, node, "forward", call);
@@ -183,7 +175,7 @@ static void make_forward(struct making *making, uint32_t node, struct lm_exec_ca
   }
 }
 
-static void make_backward(struct making *making, uint32_t node, struct lm_exec_call *call)
+static void make_backward(struct lm_making *making, uint32_t node, struct lm_exec_call *call)
 {
   const struct lm_facts *facts = &making->program->inference->nodes[node];
   const struct lm_node *self = making->executor->graph->nodes[node];
@@ -196,15 +188,15 @@ static void make_backward(struct making *making, uint32_t node, struct lm_exec_c
   for (uint32_t role = LAMINA_IN; role <= LAMINA_WEIGHT; role++) {
     make_gradient_table(making, node, role, &call->call);
   }
-  call->clears = take(making, facts->n_out + self->n_inputs, sizeof *call->clears);
+  call->clears = lm_making_take(making, facts->n_out + self->n_inputs, sizeof *call->clears);
 }
 
-static void make_calls(struct making *making)
+static void make_calls(struct lm_making *making)
 {
   struct lm_program *program = making->program;
   const struct lm_graph *graph = making->executor->graph;
-  program->forward = take(making, graph->n_nodes, sizeof *program->forward);
-  program->backward = take(making, graph->n_nodes, sizeof *program->backward);
+  program->forward = lm_making_take(making, graph->n_nodes, sizeof *program->forward);
+  program->backward = lm_making_take(making, graph->n_nodes, sizeof *program->backward);
   for (uint32_t i = 0; i < graph->n_nodes && !making->short_of_memory; i++) {
     make_forward(making, graph->order[i], &program->forward[program->n_forward++]);
   }
@@ -213,6 +205,8 @@ static void make_calls(struct making *making)
       make_backward(making, graph->order[i], &program->backward[program->n_backward++]);
     }
   }
+  lm_making_fuse(making, program->forward, program->n_forward, LAMINA_FORWARD);
+  lm_making_fuse(making, program->backward, program->n_backward, LAMINA_BACKWARD);
 }
 
 enum lamina_status lm_program_create(struct lm_executor *executor, int64_t batch, bool train,
@@ -229,7 +223,7 @@ enum lamina_status lm_program_create(struct lm_executor *executor, int64_t batch
                                     .isolate = executor->options.isolate,
                                     .lanes = lm_pool_threads(executor->graph->host->pool),
                                     .keep = train ? NULL : executor->options.keep};
-  struct making making = {.executor = executor, .program = program};
+  struct lm_making making = {.executor = executor, .program = program};
   LM_TRY_OR(fail, status, lm_graph_infer(executor->graph, batch, &program->inference, error));
   LM_TRY_OR(fail, status,
             lm_plan_create(executor->graph, program->inference, &options, &program->plan, error));

@@ -14,10 +14,16 @@ static inline enum lamina_status run_call(struct lm_exec_call *call, uint64_t st
   }
   call->call.step = step;
   lm_call_begin(&call->call, error);
+  if (call->call.epilogue != NULL) {
+    lm_epilogue_begin(call->call.epilogue, step, error);
+  }
   const char *previous = lm_guard_enter(call->label);
   int32_t returned = call->update != NULL ? call->update(call->self, &call->call.base, call->part)
                                           : call->run(call->self, &call->call.base);
   lm_guard_leave(previous);
+  if (call->call.epilogue != NULL) {
+    return lm_epilogue_end(&call->call, returned);
+  }
   if (__builtin_expect(returned != LAMINA_OK || call->call.failed, 0)) {
     return lm_call_end(&call->call, returned);
   }
@@ -33,7 +39,7 @@ enum lamina_status lm_exec_call_run(struct lm_exec_call *call, uint64_t step,
 enum lamina_status lm_program_forward(struct lm_program *program, uint64_t step,
                                       struct lm_error *error)
 {
-  for (uint32_t i = 0; i < program->n_forward; i++) {
+  for (uint32_t i = 0; i < program->n_forward; i += 1 + program->forward[i].n_fused) {
     LM_TRY(run_call(&program->forward[i], step, error));
   }
   return LAMINA_OK;
@@ -42,7 +48,7 @@ enum lamina_status lm_program_forward(struct lm_program *program, uint64_t step,
 enum lamina_status lm_program_backward(struct lm_program *program, uint64_t step,
                                        struct lm_error *error)
 {
-  for (uint32_t i = 0; i < program->n_backward; i++) {
+  for (uint32_t i = 0; i < program->n_backward; i += 1 + program->backward[i].n_fused) {
     LM_TRY(run_call(&program->backward[i], step, error));
   }
   return LAMINA_OK;
@@ -108,6 +114,17 @@ static enum lamina_status check_call(const struct lm_program *program,
   return LAMINA_OK;
 }
 
+/* Runs a call without what is fused into it, which may overwrite what it made. */
+static enum lamina_status run_alone(struct lm_exec_call *call, uint64_t step,
+                                    struct lm_error *error)
+{
+  struct lm_epilogue *epilogue = call->call.epilogue;
+  call->call.epilogue = NULL;
+  enum lamina_status status = run_call(call, step, error);
+  call->call.epilogue = epilogue;
+  return status;
+}
+
 enum lamina_status lm_program_find_nonfinite(struct lm_program *program, uint64_t step,
                                              struct lm_error *error)
 {
@@ -115,7 +132,7 @@ enum lamina_status lm_program_find_nonfinite(struct lm_program *program, uint64_
   for (uint32_t i = 0; i < program->n_forward; i++) {
     struct lm_exec_call *call = &program->forward[i];
     if (call->update == NULL) {
-      LM_TRY(run_call(call, step, error));
+      LM_TRY(run_alone(call, step, error));
       LM_TRY(check_call(program, call, error));
     }
   }

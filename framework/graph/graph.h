@@ -48,6 +48,7 @@ struct lm_node {
   uint32_t n_inputs;
   int32_t share; /* node whose parameters are used, or -1 */
   enum lm_in_place in_place;
+  bool no_fusion;                   /* always in passes of its own */
   bool frozen;                      /* as a whole: its states are not updated either */
   double loss_weight;               /* losses: factor in the sum that is trained */
   int32_t parameters[LM_MAX_FACTS]; /* indices into the graph's table */
@@ -164,7 +165,8 @@ struct lm_facts {
   uint32_t n_sharing;
   uint32_t purposes;
   uint32_t accumulators;
-  char *notes[2]; /* by topic; NULL if none */
+  uint32_t may_fuse[2]; /* by pass: bit i: output i, or the gradient of input i, in pieces */
+  char *notes[2];       /* by topic; NULL if none */
 };
 
 /** What inference found at one batch size. */

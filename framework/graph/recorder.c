@@ -265,6 +265,16 @@ static int32_t plan_field(struct lamina_plan *plan, uint32_t index,
   return declared->name == NULL ? no_memory(plan) : LAMINA_OK;
 }
 
+static int32_t plan_may_fuse(struct lamina_plan *plan, uint32_t pass, uint32_t index)
+{
+  if (pass > LAMINA_BACKWARD || index >= LM_MAX_FACTS) {
+    return lamina_failf(plan->call, LAMINA_E_PLUGIN,
+                        "declared fusion of tensor %u in pass %u, which there is not", index, pass);
+  }
+  own(plan)->recording->facts->may_fuse[pass] |= 1u << index;
+  return LAMINA_OK;
+}
+
 static int32_t plan_accumulators(struct lamina_plan *plan, uint32_t count)
 {
   if (count == 0 || count > 65536) {
@@ -291,6 +301,7 @@ static const struct lamina_planner planner_table = {
     .classes = plan_classes,
     .field = plan_field,
     .accumulators = plan_accumulators,
+    .may_fuse = plan_may_fuse,
 };
 
 /* What can only be checked when all is declared: declarations name tensors that exist. */
@@ -302,6 +313,13 @@ static int32_t check_facts(struct lamina_plan *plan, const struct lm_recording *
     if (counts[role] < 32 && facts->reads[role] >> counts[role] != 0) {
       return lamina_failf(plan->call, LAMINA_E_PLUGIN,
                           "declared that backward reads a tensor of role %u that it has not", role);
+    }
+  }
+  for (uint32_t pass = LAMINA_FORWARD; pass <= LAMINA_BACKWARD; pass++) {
+    uint32_t count = pass == LAMINA_FORWARD ? facts->n_out : facts->n_in;
+    if (count < 32 && facts->may_fuse[pass] >> count != 0) {
+      return lamina_failf(plan->call, LAMINA_E_PLUGIN, "declared fusion of an %s that it has not",
+                          pass == LAMINA_FORWARD ? "output" : "input");
     }
   }
   for (uint32_t i = 0; i < facts->n_sharing; i++) {

@@ -160,6 +160,14 @@ static uint32_t host_count(const struct lamina_call *base, uint32_t what)
   return what < LM_ROLES ? call->tensors[what].count : 0;
 }
 
+static const struct lamina_epilogue *host_epilogue(struct lamina_call *base, uint32_t what,
+                                                   uint32_t index)
+{
+  const struct lm_epilogue *epilogue = own(base)->epilogue;
+  bool is_meant = epilogue != NULL && epilogue->what == what && epilogue->index == index;
+  return is_meant ? &epilogue->base : NULL;
+}
+
 static const struct lamina_host host_table = {
     .size = sizeof(struct lamina_host),
     .abi_minor = LAMINA_ABI_MINOR,
@@ -174,6 +182,7 @@ static const struct lamina_host host_table = {
     .service = host_service,
     .memory = host_memory,
     .count = host_count,
+    .epilogue = host_epilogue,
 };
 
 void lm_call_init(struct lm_call *call, struct lm_host *host, struct lm_instance *instance,

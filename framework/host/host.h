@@ -12,6 +12,9 @@
 
 #include <stdatomic.h>
 
+#include <lamina/epilogue.h>
+#include <lamina/pointwise.h>
+
 #include "base/pool.h"
 #include "base/rng.h"
 #include "registry/registry.h"
@@ -50,6 +53,26 @@ struct lm_gradients {
 enum { LM_ROLES = 6, LM_GRADIENT_ROLES = 3 };
 
 struct lm_instance;
+struct lm_call;
+
+/** A layer that is fused into another's pass: its function, and whole tensors that it works on. */
+struct lm_fused {
+  int32_t (*function)(const void *self, struct lamina_call *call, const struct lamina_span *span);
+  struct lm_call *call; /* of the fused layer */
+  const float *from, *ref;
+  float *to;
+  uint32_t add;
+};
+
+/** The fused layers of a call, in the order in which they run on each piece of a tensor. */
+struct lm_epilogue {
+  struct lamina_epilogue base; /* first: plugins see this */
+  uint32_t what, index;        /* whose pieces are handed over, as in lamina_epilogue() */
+  struct lm_fused *fused;
+  uint32_t n_fused;
+  int64_t total;             /* elements of the tensor */
+  _Atomic(int64_t) finished; /* elements handed over so far */
+};
 
 /** The host's side of a call. Zero-initialise; lm_call_init() fills the first fields. */
 struct lm_call {
@@ -69,7 +92,8 @@ struct lm_call {
   size_t lane_stride;
   struct lm_stream stream;
   uint64_t step;
-  uint32_t purposes; /* bit p: purpose p was declared */
+  uint32_t purposes;            /* bit p: purpose p was declared */
+  struct lm_epilogue *epilogue; /* borrowed; NULL: nothing is fused into this call */
 };
 
 /** Prepares a call of an instance's function. */
@@ -85,6 +109,22 @@ static inline void lm_call_begin(struct lm_call *call, struct lm_error *error)
     atomic_flag_clear(&call->told);
   }
 }
+
+/** The extension of an elementwise layer; NULL if the instance is none. */
+const struct lamina_pointwise *lm_instance_pointwise(const struct lm_instance *instance);
+
+/** Sets the function that plugins call; the other fields are the caller's to set. */
+void lm_epilogue_init(struct lm_epilogue *epilogue);
+
+/**
+ * Prepares the epilogue and the calls of the layers in it for one use: lm_call_begin() for each
+ * of them, and their step.
+ */
+void lm_epilogue_begin(struct lm_epilogue *epilogue, uint64_t step, struct lm_error *error);
+
+/** Turns what a call with an epilogue returned into a status: every element must have been
+ *  handed over. Takes the place of lm_call_end(). */
+enum lamina_status lm_epilogue_end(struct lm_call *call, int32_t returned);
 
 /**
  * Turns what a plugin returned into a status: a failure without a sentence gets one, success

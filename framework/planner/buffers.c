@@ -114,7 +114,7 @@ static enum lamina_status place_outputs(struct lm_planning *work, uint32_t node,
     struct lm_buffer buffer = {.role = "output",
                                .name = facts->out[o]->name,
                                .bytes = facts->out[o]->bytes,
-                               .first = lm_time_forward(work, node),
+                               .first = lm_time_begin(work, node, LAMINA_FORWARD),
                                .last = last};
     LM_TRY(add_buffer(work->plan, &buffer, &plan->out[o], error));
   }
@@ -240,7 +240,7 @@ static enum lamina_status place_gradients(struct lm_planning *work, uint32_t nod
   const struct lm_facts *facts = &work->inference->nodes[node];
   struct lm_node_plan *plan = &work->plan->nodes[node];
   const struct lm_node *self = work->graph->nodes[node];
-  uint32_t time = lm_time_backward(work, node);
+  uint32_t time = lm_time_begin(work, node, LAMINA_BACKWARD);
   for (uint32_t o = 0; o < facts->n_out; o++) {
     if (plan->zero_gradient[o]) {
       LM_TRY(new_gradient(work, node, o, time, error));

@@ -1,5 +1,5 @@
 /*
- * Planning in three steps: gradients, buffers, arena.
+ * Planning in four steps: gradients, fusion, buffers, arena.
  */
 #include "planner/plan.h"
 
@@ -15,6 +15,10 @@ void lm_plan_free(struct lm_plan *plan)
   }
   for (size_t i = 0; i < plan->n_decisions; i++) {
     lm_free(plan->decisions[i].reason);
+  }
+  for (uint32_t i = 0; plan->nodes != NULL && i < plan->n_nodes; i++) {
+    lm_free(plan->nodes[i].fusion[LAMINA_FORWARD].reason);
+    lm_free(plan->nodes[i].fusion[LAMINA_BACKWARD].reason);
   }
   lm_free(plan->decisions);
   lm_free(plan->buffers);
@@ -62,6 +66,7 @@ static struct lm_plan *allocate(const struct lm_graph *graph, const struct lm_pl
     memset(node->out_gradient, -1, sizeof node->out_gradient);
     memset(node->save, -1, sizeof node->save);
     node->scratch[0] = node->scratch[1] = -1;
+    node->fusion[0].head = node->fusion[1].head = -1;
   }
   return plan;
 }
@@ -86,6 +91,7 @@ enum lamina_status lm_plan_create(const struct lm_graph *graph,
   if (options->train) {
     LM_TRY_OR(fail, status, lm_plan_gradients(&work, error));
   }
+  LM_TRY_OR(fail, status, lm_plan_fusion(&work, error));
   LM_TRY_OR(fail, status, lm_plan_buffers(&work, error));
   LM_TRY_OR(fail, status, lm_plan_arena(work.plan, 2 * graph->n_nodes + 1, error));
   lm_free(work.position);

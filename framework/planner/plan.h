@@ -3,8 +3,9 @@
  *
  * Time counts calls: node at position i of the order runs forward at time i and backward at
  * time 2n-1-i. A buffer is a piece of the arena with a lifetime; tensors that may share one do
- * so only where it is proven that nobody reads the old content later. Each decision keeps its
- * reason, for `lamina plan`.
+ * so only where it is proven that nobody reads the old content later. An elementwise node that
+ * is fused has no call of its own in that pass; its tensors are then alive from its head's call
+ * on. Each decision keeps its reason, for `lamina plan`.
  *
  * Floor 6. Knows the graph and what inference found; moves no data.
  */
@@ -16,7 +17,7 @@
 /** What the plan is for. */
 struct lm_plan_options {
   bool train;       /* with a backward pass */
-  bool isolate;     /* share nothing and overlap nothing: for proofs and for finding faults */
+  bool isolate;     /* share, overlap and fuse nothing: for proofs and for finding faults */
   uint32_t lanes;   /* of the thread pool */
   const bool *keep; /* by node: outputs are read after the pass; NULL: none */
 };
@@ -36,6 +37,12 @@ struct lm_decision {
   char *reason; /* why not; NULL when shared */
 };
 
+/** Whether an elementwise node runs inside another node's call of a pass. */
+struct lm_fusion {
+  int32_t head; /* node whose call does the work; -1: a call of its own */
+  char *reason; /* why not; NULL when fused, and for nodes that are not elementwise */
+};
+
 /** What the plan says about one node. Buffer indices; -1: none. */
 struct lm_node_plan {
   bool backward; /* takes part in the backward pass */
@@ -46,7 +53,8 @@ struct lm_node_plan {
   bool clear_input[LM_MAX_FACTS];     /* the same tensor twice: clear its gradient first */
   uint32_t weight_request[LM_MAX_FACTS];
   int32_t save[LM_MAX_FACTS];
-  int32_t scratch[2]; /* by pass */
+  int32_t scratch[2];         /* by pass */
+  struct lm_fusion fusion[2]; /* by pass */
 };
 
 struct lm_plan {

@@ -25,8 +25,19 @@ static inline uint32_t lm_time_end(const struct lm_planning *work)
   return 2 * work->graph->n_nodes;
 }
 
+/** The time of the call in which a node runs: of its head's where it is fused. */
+static inline uint32_t lm_time_begin(const struct lm_planning *work, uint32_t node, uint32_t pass)
+{
+  int32_t head = work->plan->nodes[node].fusion[pass].head;
+  uint32_t runner = head < 0 ? node : (uint32_t)head;
+  return pass == LAMINA_FORWARD ? lm_time_forward(work, runner) : lm_time_backward(work, runner);
+}
+
 /** Decides who runs backward and which gradients are wanted, and how. */
 enum lamina_status lm_plan_gradients(struct lm_planning *work, struct lm_error *error);
+
+/** Decides which elementwise nodes run inside the call of the node before them. */
+enum lamina_status lm_plan_fusion(struct lm_planning *work, struct lm_error *error);
 
 /** Gives every tensor a buffer with a lifetime, sharing where that is proven. */
 enum lamina_status lm_plan_buffers(struct lm_planning *work, struct lm_error *error);

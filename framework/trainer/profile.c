@@ -20,6 +20,7 @@ enum { TRIALS = 200, MARKS_OF_TRIAL = 64 };
 /** Time of a row: counts, and the marks that ended them. */
 struct row {
   uint64_t counts, marks;
+  uint32_t head; /* 1 + the node whose row has this node's time; 0: none */
 };
 
 struct lm_profile {
@@ -131,8 +132,11 @@ static enum lamina_status run_calls(struct lm_profile *profile, struct lm_exec_c
                                     uint32_t count, struct row *rows, uint64_t step,
                                     struct lm_error *error)
 {
-  for (uint32_t i = 0; i < count; i++) {
+  for (uint32_t i = 0; i < count; i += 1 + calls[i].n_fused) {
     LM_TRY(lm_exec_call_run(&calls[i], step, error));
+    for (uint32_t k = 1; k <= calls[i].n_fused; k++) {
+      rows[calls[i + k].node].head = 1 + calls[i].node;
+    }
     mark(profile, &rows[calls[i].node]);
   }
   return LAMINA_OK;
@@ -197,17 +201,29 @@ static void add_part(const struct lm_profile *profile, const char *name, double 
                profile->seconds > 0.0 ? 100.0 * seconds / profile->seconds : 0.0);
 }
 
+/* Microseconds a step; of a fused node that they are in another one's row. */
+static void add_pass(const struct lm_profile *profile, const struct row *row, struct lm_text *out)
+{
+  double steps = profile->steps == 0 ? 1.0 : (double)profile->steps;
+  if (row->head > 0) {
+    lm_text_addf(out, " %10s", "fused");
+  } else {
+    lm_text_addf(out, " %10.3f", row_seconds(profile, row) * 1e6 / steps);
+  }
+}
+
 static void add_node(const struct lm_profile *profile, uint32_t i, struct lm_text *out)
 {
   const struct lm_node *node = profile->experiment->graph->nodes[i];
   double steps = profile->steps == 0 ? 1.0 : (double)profile->steps;
-  double forward = row_seconds(profile, &profile->forward[i]);
-  double backward = row_seconds(profile, &profile->backward[i]);
-  double both = forward + backward;
+  double both =
+      row_seconds(profile, &profile->forward[i]) + row_seconds(profile, &profile->backward[i]);
   char name[33];
   (void)snprintf(name, sizeof name, "%s (%s)", node->name, node->instance->plugin->info.name);
-  lm_text_addf(out, "%-32s %10.3f %10.3f %10.3f %7.2f\n", name, forward * 1e6 / steps,
-               backward * 1e6 / steps, both * 1e6 / steps,
+  lm_text_addf(out, "%-32s", name);
+  add_pass(profile, &profile->forward[i], out);
+  add_pass(profile, &profile->backward[i], out);
+  lm_text_addf(out, " %10.3f %7.2f\n", both * 1e6 / steps,
                profile->seconds > 0.0 ? 100.0 * both / profile->seconds : 0.0);
 }
 
@@ -236,6 +252,16 @@ static void add_json(struct lm_text *out, const char *key, double seconds)
   lm_text_addf(out, "\"%.*s\": %.9g", (int)strcspn(key, " "), key, seconds);
 }
 
+/* The node that has a fused node's time. */
+static void add_head(const struct lm_profile *profile, const char *key, const struct row *row,
+                     struct lm_text *out)
+{
+  if (row->head > 0) {
+    lm_text_addf(out, ", \"%s\": ", key);
+    lm_text_add_json_string(out, profile->experiment->graph->nodes[row->head - 1]->name);
+  }
+}
+
 void lm_profile_json(const struct lm_profile *profile, struct lm_text *out)
 {
   const struct lm_graph *graph = profile->experiment->graph;
@@ -250,6 +276,8 @@ void lm_profile_json(const struct lm_profile *profile, struct lm_text *out)
     add_json(out, "forward", row_seconds(profile, &profile->forward[graph->order[i]]));
     lm_text_add(out, ", ");
     add_json(out, "backward", row_seconds(profile, &profile->backward[graph->order[i]]));
+    add_head(profile, "forward_in", &profile->forward[graph->order[i]], out);
+    add_head(profile, "backward_in", &profile->backward[graph->order[i]], out);
     lm_text_add(out, "}");
   }
   lm_text_add(out, "],\n ");

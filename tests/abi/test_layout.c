@@ -11,6 +11,7 @@
 #include <lamina/dataset.h>
 #include <lamina/files.h>
 #include <lamina/gemm.h>
+#include <lamina/epilogue.h>
 #include <lamina/host.h>
 #include <lamina/initializer.h>
 #include <lamina/layer.h>
@@ -40,7 +41,7 @@
   F(lamina_view, type, 16)                \
   S(lamina_call, 8)                       \
   F(lamina_call, host, 0)                 \
-  S(lamina_host, 96)                      \
+  S(lamina_host, 104)                     \
   F(lamina_host, size, 0)                 \
   F(lamina_host, abi_minor, 4)            \
   F(lamina_host, fail, 8)                 \
@@ -54,6 +55,12 @@
   F(lamina_host, service, 72)             \
   F(lamina_host, memory, 80)              \
   F(lamina_host, count, 88)               \
+  F(lamina_host, epilogue, 96)            \
+  S(lamina_epilogue, 24)                  \
+  F(lamina_epilogue, size, 0)             \
+  F(lamina_epilogue, reserved, 4)         \
+  F(lamina_epilogue, self, 8)             \
+  F(lamina_epilogue, apply, 16)           \
   S(lamina_file, 16)                      \
   F(lamina_file, bytes, 0)                \
   F(lamina_file, size, 8)                 \
@@ -63,7 +70,7 @@
   F(lamina_files, self, 8)                \
   F(lamina_files, load, 16)               \
   F(lamina_files, peek, 24)               \
-  S(lamina_gemm_task, 120)                \
+  S(lamina_gemm_task, 128)                \
   F(lamina_gemm_task, size, 0)            \
   F(lamina_gemm_task, flags, 4)           \
   F(lamina_gemm_task, m, 8)               \
@@ -80,6 +87,7 @@
   F(lamina_gemm_task, bias, 96)           \
   F(lamina_gemm_task, shared_offset, 104) \
   F(lamina_gemm_task, lane_offset, 112)   \
+  F(lamina_gemm_task, epilogue, 120)      \
   S(lamina_gemm_scratch, 16)              \
   F(lamina_gemm_scratch, shared, 0)       \
   F(lamina_gemm_scratch, per_lane, 8)     \
@@ -152,7 +160,7 @@
   F(lamina_field, name, 8)                \
   F(lamina_field, type, 16)               \
   F(lamina_field, classes, 24)            \
-  S(lamina_planner, 120)                  \
+  S(lamina_planner, 128)                  \
   F(lamina_planner, size, 0)              \
   F(lamina_planner, abi_minor, 4)         \
   F(lamina_planner, n_in, 8)              \
@@ -169,6 +177,7 @@
   F(lamina_planner, classes, 96)          \
   F(lamina_planner, field, 104)           \
   F(lamina_planner, accumulators, 112)    \
+  F(lamina_planner, may_fuse, 120)        \
   S(lamina_layer, 48)                     \
   F(lamina_layer, size, 0)                \
   F(lamina_layer, caps, 4)                \

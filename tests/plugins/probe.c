@@ -7,17 +7,20 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include <lamina/epilogue.h>
 #include <lamina/expect.h>
 
 static const struct lamina_setting settings[] = {
     LAMINA_CHOICE(struct probe, fault, "none",
-                  "none|error|lie|silent|unknown|undeclared|nan|memory|random|service|grows",
+                  "none|error|lie|silent|unknown|undeclared|nan|memory|random|service|keeps|"
+                  "beyond|grows",
                   "what goes wrong"),
     LAMINA_I64(struct probe, at, "1", "[1, inf)", "forward in which it goes wrong"),
+    LAMINA_BOOL(struct probe, pieces, "false", "hand the output over in pieces"),
     LAMINA_BOOL(struct probe, state, "false", "count the forwards in training in a state"),
 };
 
-enum { LANE_BYTES = 100 };
+enum { LANE_BYTES = 100, PIECE = 3 };
 
 static int32_t setup(void *self, struct lamina_call *call)
 {
@@ -41,6 +44,9 @@ static int32_t infer(void *self, struct lamina_plan *plan)
   if (probe->fault == PROBE_GROWS) {
     scalar.dims = x->dims;
     LAMINA_TRY(lamina_weight(plan, 0, "grown", "{constant: {value: 0}}", &scalar, 1, 1, 0));
+  }
+  if (probe->pieces) {
+    LAMINA_TRY(lamina_may_fuse(plan, LAMINA_FORWARD, 0));
   }
   return lamina_plan_scratch(plan, LAMINA_FORWARD, 0, LANE_BYTES);
 }
@@ -68,6 +74,21 @@ static int32_t go_wrong(const struct probe *probe, struct lamina_call *call, flo
     default:
       return LAMINA_OK;
   }
+}
+
+/* The last piece first. */
+static int32_t hand_over(const struct probe *probe, struct lamina_call *call, int64_t count)
+{
+  const struct lamina_epilogue *epilogue = lamina_epilogue(call, LAMINA_OUT, 0);
+  bool wrong = probe->forwards == probe->at;
+  count -= wrong && probe->fault == PROBE_KEEPS ? 1 : 0;
+  count += wrong && probe->fault == PROBE_BEYOND ? 1 : 0;
+  while (count > 0) {
+    int64_t piece = count % PIECE == 0 ? PIECE : count % PIECE;
+    LAMINA_TRY(lamina_epilogue_apply(epilogue, count - piece, piece));
+    count -= piece;
+  }
+  return LAMINA_OK;
 }
 
 static int32_t note_lane(void *arg, int64_t begin, int64_t end, uint32_t lane)
@@ -98,7 +119,8 @@ static int32_t forward(void *self, struct lamina_call *call)
   }
   bool wrong =
       probe->fault == PROBE_NAN ? probe->forwards >= probe->at : probe->forwards == probe->at;
-  return wrong ? go_wrong(probe, call, y->data) : LAMINA_OK;
+  LAMINA_TRY(wrong ? go_wrong(probe, call, y->data) : LAMINA_OK);
+  return hand_over(probe, call, lamina_type_count(&y->type));
 }
 
 static int32_t backward(void *self, struct lamina_call *call)

@@ -165,6 +165,38 @@ static void check_values(const struct product *p)
   }
 }
 
+static int32_t witness(void *self, int64_t first, int64_t count)
+{
+  struct gemm_witness *witness = self;
+  for (int64_t i = first; i < first + count; i++) {
+    witness->seen[i] = witness->c[i];
+    witness->times[i]++;
+  }
+  return LAMINA_OK;
+}
+
+void gemm_witness_init(struct gemm_witness *w, const struct lamina_gemm_task *task)
+{
+  w->count = task->m * task->n;
+  w->c = task->c;
+  w->seen = lm_alloc((size_t)w->count + 1, sizeof *w->seen);
+  w->times = lm_alloc((size_t)w->count + 1, 1);
+  w->epilogue = (struct lamina_epilogue){.size = sizeof w->epilogue, .self = w, .apply = witness};
+}
+
+void gemm_witness_check(struct gemm_witness *w)
+{
+  for (int64_t i = 0; i < w->count; i++) {
+    cr_assert_eq(w->times[i], 1, "element %lld was handed over %d times", (long long)i,
+                 w->times[i]);
+    cr_assert(memcmp(&w->seen[i], &w->c[i], sizeof(float)) == 0,
+              "element %lld was %.9g when it was handed over and became %.9g", (long long)i,
+              (double)w->seen[i], (double)w->c[i]);
+  }
+  lm_free(w->seen);
+  lm_free(w->times);
+}
+
 /* Runs with exactly the scratch that the service asked for, behind a part of someone else's. */
 static void check(struct fixture *f, const struct form *form)
 {
@@ -173,9 +205,14 @@ static void check(struct fixture *f, const struct form *form)
   make(&p, form);
   f->gemm->scratch(f->gemm->self, form->m, form->n, form->k, &scratch);
   cr_assert(mock_host_set_scratch(&f->host, scratch.shared + OFFSET, scratch.per_lane + OFFSET));
+  struct gemm_witness witness;
+  gemm_witness_init(&witness, &p.task);
+  p.task.epilogue = form->gap == 0 ? &witness.epilogue : NULL;
   int32_t status = f->gemm->run(f->gemm->self, &f->host.call, &p.task);
   cr_assert_eq(status, LAMINA_OK, "%s", f->host.failed_text);
   cr_assert(mock_host_scratch_intact(&f->host));
+  witness.count = form->gap == 0 ? witness.count : 0;
+  gemm_witness_check(&witness);
   check_values(&p);
   release(&p);
 }
@@ -230,18 +267,24 @@ void gemm_check_refusals(const char *plugin)
   struct form form = form_of((const int64_t[3]){4, 5, 6}, 0, 1);
   start(&f, plugin);
   make(&p, &form);
-  struct lamina_gemm_task bad[] = {p.task, p.task, p.task, p.task};
+  struct gemm_witness witness;
+  gemm_witness_init(&witness, &p.task);
+  struct lamina_gemm_task bad[] = {p.task, p.task, p.task, p.task, p.task};
   bad[0].size = 8;
   bad[1].m = -1;
   bad[2].k = -3;
   bad[3].c_row = 4;
-  for (int i = 0; i < 4; i++) {
+  bad[4].epilogue = &witness.epilogue;
+  bad[4].c_row = 6;
+  for (int i = 0; i < 5; i++) {
     f.host.failed_text[0] = '\0';
     int32_t status = f.gemm->run(f.gemm->self, &f.host.call, &bad[i]);
     cr_assert_eq(status, i == 0 ? LAMINA_E_PLUGIN : LAMINA_E_SHAPE);
     cr_assert_str_not_empty(f.host.failed_text);
   }
   cr_assert_null(f.instance->plugin->table.service.interface(f.instance->self, "lamina.gemm/2"));
+  witness.count = 0;
+  gemm_witness_check(&witness);
   release(&p);
   stop(&f);
 }

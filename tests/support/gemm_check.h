@@ -5,9 +5,27 @@
 #ifndef LM_TESTS_GEMM_CHECK_H
 #define LM_TESTS_GEMM_CHECK_H
 
+#include <lamina/gemm.h>
+
+/**
+ * An epilogue that copies what it is handed, to see that each element of C comes once and is
+ * final then. Give &witness->epilogue to a task whose rows have no gaps.
+ */
+struct gemm_witness {
+  struct lamina_epilogue epilogue;
+  const float *c;
+  float *seen;
+  unsigned char *times;
+  int64_t count;
+};
+void gemm_witness_init(struct gemm_witness *witness, const struct lamina_gemm_task *task);
+/** Compares with C as it is now, ends the test if it differs, and releases the copies. */
+void gemm_witness_check(struct gemm_witness *witness);
+
 /**
  * Products over small and larger shapes, transposes, strides, gaps, bias and adding, each within
- * the bound of its rounding errors, with no write outside C or the scratch that was asked for.
+ * the bound of its rounding errors, with no write outside C or the scratch that was asked for, and
+ * each element handed to the epilogue once, when it is final.
  * @param plugin  name of the service plugin
  */
 void gemm_check_products(const char *plugin);

@@ -1,5 +1,6 @@
 /*
- * The service "lamina.gemm/1": C = A B, or C += A B, in float32, with a bias.
+ * The service "lamina.gemm/1": C = A B, or C += A B, in float32, with a bias, and with an
+ * epilogue on each piece of C as it is finished.
  *
  * Element (i, p) of A is at a[i * a_row + p * a_column], and B likewise, so that a transpose
  * costs nothing but exchanged strides. C is row-major with leading dimension c_row >= n. C
@@ -12,7 +13,7 @@
 
 #include <stddef.h>
 
-#include <lamina/host.h>
+#include <lamina/epilogue.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,6 +39,9 @@ struct lamina_gemm_task {
   const float *bias; /* [n], added to each row of C; NULL for none */
   /* Where the service finds its part of the calling layer's scratch; multiples of 64. */
   uint64_t shared_offset, lane_offset;
+  /* Applied to each run of elements of C, numbered i * n + j, once it is final; then c_row is n.
+     NULL for none. */
+  const struct lamina_epilogue *epilogue;
 };
 
 /** Bytes of scratch that run() needs: add them to the layer's own in infer(). A layer that
@@ -63,9 +67,17 @@ struct lamina_gemm {
   const char *isa; /* what computes, for people: "avx2", "openblas"; may be NULL */
 };
 
+/** For services: the task's epilogue; NULL for none, or when the task is too short to have one. */
+static inline const struct lamina_epilogue *lamina_gemm_epilogue(
+    const struct lamina_gemm_task *task)
+{
+  const size_t least = offsetof(struct lamina_gemm_task, epilogue) + sizeof task->epilogue;
+  return task->size < least ? NULL : task->epilogue;
+}
+
 /**
  * For services: refuses, with a sentence, a task that is too short for this interface's first
- * version, that has a negative size, or whose rows of C overlap.
+ * version, that has a negative size, or whose rows of C overlap, or are apart with an epilogue.
  */
 static inline int32_t lamina_gemm_check(struct lamina_call *call,
                                         const struct lamina_gemm_task *task)
@@ -76,7 +88,9 @@ static inline int32_t lamina_gemm_check(struct lamina_call *call,
                         "a matrix product of %lu bytes, expected at least %lu",
                         (unsigned long)task->size, (unsigned long)least);
   }
-  if (task->m < 0 || task->n < 0 || task->k < 0 || (task->m > 1 && task->c_row < task->n)) {
+  const int64_t gap = task->c_row - task->n;
+  if (task->m < 0 || task->n < 0 || task->k < 0 || (task->m > 1 && gap < 0) ||
+      (task->m > 1 && gap > 0 && lamina_gemm_epilogue(task) != NULL)) {
     return lamina_failf(call, LAMINA_E_SHAPE,
                         "a matrix product of [%lld, %lld] by [%lld, %lld] into rows of %lld",
                         (long long)task->m, (long long)task->k, (long long)task->k,
@@ -102,6 +116,29 @@ static inline int32_t lamina_gemm_begin(const struct lamina_gemm_task *task)
     }
   }
   return 1;
+}
+
+/** What the body of lamina_gemm_end() needs. */
+struct lamina_gemm_end_job_ {
+  const struct lamina_epilogue *epilogue;
+};
+
+static inline int32_t lamina_gemm_end_body_(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  const struct lamina_gemm_end_job_ *job = (const struct lamina_gemm_end_job_ *)arg;
+  (void)lane;
+  return lamina_epilogue_apply(job->epilogue, begin, end - begin);
+}
+
+/** For services over a library that knows no epilogue: applies it to the whole of C at the end. */
+static inline int32_t lamina_gemm_end(struct lamina_call *call, const struct lamina_gemm_task *task)
+{
+  struct lamina_gemm_end_job_ job;
+  job.epilogue = lamina_gemm_epilogue(task);
+  if (job.epilogue == NULL) {
+    return LAMINA_OK;
+  }
+  return lamina_parallel_for(call, task->m * task->n, 16384, lamina_gemm_end_body_, &job);
 }
 
 #ifdef __cplusplus

@@ -27,6 +27,7 @@ extern "C" {
 #endif
 
 struct lamina_host;
+struct lamina_epilogue; /* lamina/epilogue.h */
 
 /** One call of a plugin's function. The host's own object begins with it. Frozen. */
 struct lamina_call {
@@ -81,6 +82,8 @@ struct lamina_host {
   const void *(*service)(struct lamina_call *call, const char *id);
   void *(*memory)(struct lamina_call *call, uint64_t bytes);
   uint32_t (*count)(const struct lamina_call *call, uint32_t what);
+  const struct lamina_epilogue *(*epilogue)(struct lamina_call *call, uint32_t what,
+                                            uint32_t index);
 };
 
 /**

@@ -79,6 +79,7 @@ struct lamina_planner {
   int32_t (*classes)(struct lamina_plan *plan, uint32_t index, int64_t *classes, int32_t *exact);
   int32_t (*field)(struct lamina_plan *plan, uint32_t index, const struct lamina_field *field);
   int32_t (*accumulators)(struct lamina_plan *plan, uint32_t count);
+  int32_t (*may_fuse)(struct lamina_plan *plan, uint32_t pass, uint32_t index);
 };
 
 /** Number of inputs that the experiment connects. */
@@ -169,6 +170,17 @@ static inline int32_t lamina_may_share(struct lamina_plan *plan, uint32_t pass, 
                                        uint32_t to)
 {
   return plan->planner->may_share(plan, pass, from, to);
+}
+
+/**
+ * Declares that the pass hands a tensor over piece by piece as it is finished, by
+ * lamina_epilogue(): output `index` in LAMINA_FORWARD, the gradient of input `index` in
+ * LAMINA_BACKWARD. The host may then run elementwise layers that follow (or, in backward, come
+ * before) on each piece, instead of in passes of their own over the whole tensor.
+ */
+static inline int32_t lamina_may_fuse(struct lamina_plan *plan, uint32_t pass, uint32_t index)
+{
+  return plan->planner->may_fuse(plan, pass, index);
 }
 
 /** Declares that lamina_random_u32() will be called with this purpose (0 to 31). */

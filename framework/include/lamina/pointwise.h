@@ -56,85 +56,91 @@ extern "C" {
 enum { LAMINA_POINTWISE_GRAIN = 16384 };
 
 /**
- * The extension: the layer as a function of runs of elements. Append-only.
+ * A run of elements of a pass: first .. first + count - 1 of the tensor, in row-major order.
+ * The pointers point to element `first`. Grows at the end.
+ */
+struct lamina_span {
+  uint32_t size;
+  uint32_t add; /* gradients: to += instead of to = */
+  int64_t first, count;
+  const float *from; /* x, or dy */
+  const float *ref;  /* gradients: what `reads` names, NULL for LAMINA_READS_NOTHING */
+  float *to;         /* y, or dx; the same memory as from, or apart from it */
+};
+
+/**
+ * The extension: the layer as two functions of runs of elements. Append-only.
  *
- * self is the layer's instance. x and y, or dy and dx, are the same memory or do not overlap.
- * Both functions give the same bits for an element wherever it stands in a run.
+ * self is the layer's instance and call a call of its forward or backward, in which mode and
+ * random words are to be had. Both functions give an element the same bits however the tensor
+ * is cut into runs, may be entered by several threads, and start no parallel loop. A host runs
+ * them instead of forward and backward inside the loop of another layer: see lamina_may_fuse().
  */
 struct lamina_pointwise {
   uint32_t size;
-  uint32_t reads; /* what ref is: LAMINA_IN, LAMINA_OUT or LAMINA_READS_NOTHING (NULL) */
-  void (*value)(const void *self, const float *x, float *y, int64_t count);
-  /** dx = dy f'(ref), or dx += dy f'(ref) if add is not 0. */
-  void (*gradient)(const void *self, const float *dy, const float *ref, float *dx, int64_t count,
-                   int32_t add);
+  uint32_t reads; /* what ref is: LAMINA_IN, LAMINA_OUT or LAMINA_READS_NOTHING */
+  int32_t (*value)(const void *self, struct lamina_call *call, const struct lamina_span *span);
+  int32_t (*gradient)(const void *self, struct lamina_call *call, const struct lamina_span *span);
 };
 
-/** A pass over one tensor, for the body of the parallel loop. */
+/** A pass over whole tensors, for the body of the parallel loop. */
 struct lamina_pointwise_job_ {
-  const struct lamina_pointwise *table;
+  int32_t (*function)(const void *self, struct lamina_call *call, const struct lamina_span *span);
   const void *self;
-  const float *from, *ref;
-  float *to;
-  int64_t add;
+  struct lamina_call *call;
+  struct lamina_span whole;
 };
 
-static inline int32_t lamina_pointwise_infer_(struct lamina_plan *plan, uint32_t reads)
+static inline int32_t lamina_pointwise_body_(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  const struct lamina_pointwise_job_ *job = (const struct lamina_pointwise_job_ *)arg;
+  struct lamina_span span = job->whole;
+  (void)lane;
+  span.size = (uint32_t)sizeof span;
+  span.first = begin;
+  span.count = end - begin;
+  span.from += begin;
+  span.ref = span.ref == NULL ? NULL : span.ref + begin;
+  span.to += begin;
+  return job->function(job->self, job->call, &span);
+}
+
+/** infer() of an elementwise layer: one input, its type kept, and what may be overwritten. */
+static inline int32_t lamina_pointwise_infer(const struct lamina_pointwise *table,
+                                             struct lamina_plan *plan)
 {
   LAMINA_TRY(lamina_expect_inputs(plan, 1));
   LAMINA_TRY(lamina_out_like(plan, 0, lamina_in_f32(plan, 0)));
-  if (reads != LAMINA_READS_NOTHING) {
-    LAMINA_TRY(lamina_bwd_reads(plan, reads, 0));
+  if (table->reads != LAMINA_READS_NOTHING) {
+    LAMINA_TRY(lamina_bwd_reads(plan, table->reads, 0));
   }
-  if (reads != LAMINA_IN) {
+  if (table->reads != LAMINA_IN) {
     LAMINA_TRY(lamina_may_share(plan, LAMINA_FORWARD, 0, 0));
   }
   return lamina_may_share(plan, LAMINA_BACKWARD, 0, 0);
 }
 
-static inline int32_t lamina_pointwise_value_body_(void *arg, int64_t begin, int64_t end,
-                                                   uint32_t lane)
+/** forward() of an elementwise layer: its value function over all elements. */
+static inline int32_t lamina_pointwise_forward(const struct lamina_pointwise *table,
+                                               const void *self, struct lamina_call *call)
 {
-  const struct lamina_pointwise_job_ *job = (const struct lamina_pointwise_job_ *)arg;
-  (void)lane;
-  job->table->value(job->self, job->from + begin, job->to + begin, end - begin);
-  return LAMINA_OK;
-}
-
-static inline int32_t lamina_pointwise_gradient_body_(void *arg, int64_t begin, int64_t end,
-                                                      uint32_t lane)
-{
-  const struct lamina_pointwise_job_ *job = (const struct lamina_pointwise_job_ *)arg;
-  const float *ref = job->ref == NULL ? NULL : job->ref + begin;
-  (void)lane;
-  job->table->gradient(job->self, job->from + begin, ref, job->to + begin, end - begin,
-                       (int32_t)job->add);
-  return LAMINA_OK;
-}
-
-static inline int32_t lamina_pointwise_forward_(const struct lamina_pointwise *table,
-                                                const void *self, struct lamina_call *call)
-{
-  struct lamina_pointwise_job_ job;
+  struct lamina_pointwise_job_ job = {table->value, self, call, {0, 0, 0, 0, NULL, NULL, NULL}};
   const struct lamina_view *x = lamina_get(call, LAMINA_IN, 0);
   const struct lamina_view *y = lamina_get(call, LAMINA_OUT, 0);
   if (x == NULL || y == NULL) {
     return LAMINA_E_PLUGIN;
   }
-  job.table = table;
-  job.self = self;
-  job.from = (const float *)x->data;
-  job.ref = NULL;
-  job.to = (float *)y->data;
-  job.add = 0;
+  job.whole.from = (const float *)x->data;
+  job.whole.to = (float *)y->data;
   return lamina_parallel_for(call, lamina_type_count(&x->type), LAMINA_POINTWISE_GRAIN,
-                             lamina_pointwise_value_body_, &job);
+                             lamina_pointwise_body_, &job);
 }
 
-static inline int32_t lamina_pointwise_backward_(const struct lamina_pointwise *table,
-                                                 const void *self, struct lamina_call *call)
+/** backward() of an elementwise layer: its gradient function over all elements. */
+static inline int32_t lamina_pointwise_backward(const struct lamina_pointwise *table,
+                                                const void *self, struct lamina_call *call)
 {
-  struct lamina_pointwise_job_ job;
+  struct lamina_pointwise_job_ job = {table->gradient, self, call, {0, 0, 0, 0, NULL, NULL, NULL}};
   uint32_t request = LAMINA_SKIP;
   const struct lamina_view *dx = lamina_grad(call, LAMINA_IN, 0, &request);
   if (request == LAMINA_SKIP) {
@@ -146,14 +152,12 @@ static inline int32_t lamina_pointwise_backward_(const struct lamina_pointwise *
   if (dx == NULL || dy == NULL || ref == NULL) {
     return LAMINA_E_PLUGIN;
   }
-  job.table = table;
-  job.self = self;
-  job.from = (const float *)dy->data;
-  job.ref = table->reads == LAMINA_READS_NOTHING ? NULL : (const float *)ref->data;
-  job.to = (float *)dx->data;
-  job.add = request == LAMINA_ADD;
+  job.whole.add = request == LAMINA_ADD;
+  job.whole.from = (const float *)dy->data;
+  job.whole.ref = table->reads == LAMINA_READS_NOTHING ? NULL : (const float *)ref->data;
+  job.whole.to = (float *)dx->data;
   return lamina_parallel_for(call, lamina_type_count(&dx->type), LAMINA_POINTWISE_GRAIN,
-                             lamina_pointwise_gradient_body_, &job);
+                             lamina_pointwise_body_, &job);
 }
 
 /**
@@ -166,65 +170,78 @@ static inline int32_t lamina_pointwise_backward_(const struct lamina_pointwise *
  *                    LAMINA_IN, x; LAMINA_READS_NOTHING
  */
 #define LAMINA_POINTWISE(...) LAMINA_POINTWISE_(__VA_ARGS__)
-#define LAMINA_POINTWISE_(name, version, summary, T, rows, n, value, derivative, READS)            \
-  LAMINA_CLONES static void lamina_value_(const void *instance, const float *x, float *y,          \
-                                          int64_t count)                                           \
-  {                                                                                                \
-    const T self = *(const T *)instance;                                                           \
-    LAMINA_INDEPENDENT                                                                             \
-    for (int64_t i = 0; i < count; i++) {                                                          \
-      y[i] = value(&self, x[i]);                                                                   \
-    }                                                                                              \
-  }                                                                                                \
-  LAMINA_CLONES static void lamina_gradient_write_(const void *instance, const float *dy,          \
-                                                   const float *ref, float *dx, int64_t count)     \
-  {                                                                                                \
-    const T self = *(const T *)instance;                                                           \
-    LAMINA_INDEPENDENT                                                                             \
-    for (int64_t i = 0; i < count; i++) {                                                          \
-      dx[i] = dy[i] * derivative(&self, (READS) == LAMINA_READS_NOTHING ? 0.0f : ref[i]);          \
-    }                                                                                              \
-  }                                                                                                \
-  LAMINA_CLONES static void lamina_gradient_add_(const void *instance, const float *dy,            \
-                                                 const float *ref, float *dx, int64_t count)       \
-  {                                                                                                \
-    const T self = *(const T *)instance;                                                           \
-    LAMINA_INDEPENDENT                                                                             \
-    for (int64_t i = 0; i < count; i++) {                                                          \
-      dx[i] += dy[i] * derivative(&self, (READS) == LAMINA_READS_NOTHING ? 0.0f : ref[i]);         \
-    }                                                                                              \
-  }                                                                                                \
-  static void lamina_gradient_(const void *instance, const float *dy, const float *ref, float *dx, \
-                               int64_t count, int32_t add)                                         \
-  {                                                                                                \
-    (add ? lamina_gradient_add_ : lamina_gradient_write_)(instance, dy, ref, dx, count);           \
-  }                                                                                                \
-  static const struct lamina_pointwise lamina_pointwise_ = {                                       \
-      (uint32_t)sizeof(struct lamina_pointwise), READS, lamina_value_, lamina_gradient_};          \
-  static int32_t lamina_infer_(void *self, struct lamina_plan *plan)                               \
-  {                                                                                                \
-    (void)self;                                                                                    \
-    return lamina_pointwise_infer_(plan, READS);                                                   \
-  }                                                                                                \
-  static int32_t lamina_forward_(void *self, struct lamina_call *call)                             \
-  {                                                                                                \
-    return lamina_pointwise_forward_(&lamina_pointwise_, self, call);                              \
-  }                                                                                                \
-  static int32_t lamina_backward_(void *self, struct lamina_call *call)                            \
-  {                                                                                                \
-    return lamina_pointwise_backward_(&lamina_pointwise_, self, call);                             \
-  }                                                                                                \
-  static const void *lamina_extension_(const char *id)                                             \
-  {                                                                                                \
-    return strcmp(id, LAMINA_POINTWISE_ID) == 0 ? &lamina_pointwise_ : NULL;                       \
-  }                                                                                                \
-  static const struct lamina_layer lamina_table_ = {(uint32_t)sizeof(struct lamina_layer),         \
-                                                    0,                                             \
-                                                    NULL,                                          \
-                                                    lamina_infer_,                                 \
-                                                    lamina_forward_,                               \
-                                                    lamina_backward_,                              \
-                                                    lamina_extension_};                            \
+#define LAMINA_POINTWISE_(name, version, summary, T, rows, n, value, derivative, READS)    \
+  LAMINA_CLONES static void lamina_values_(const T *instance, const float *x, float *y,    \
+                                           int64_t count)                                  \
+  {                                                                                        \
+    const T self = *instance;                                                              \
+    LAMINA_INDEPENDENT                                                                     \
+    for (int64_t i = 0; i < count; i++) {                                                  \
+      y[i] = value(&self, x[i]);                                                           \
+    }                                                                                      \
+  }                                                                                        \
+  LAMINA_CLONES static void lamina_gradients_write_(const T *instance,                     \
+                                                    const struct lamina_span *span)        \
+  {                                                                                        \
+    const T self = *instance;                                                              \
+    const float *dy = span->from, *ref = span->ref;                                        \
+    float *dx = span->to;                                                                  \
+    LAMINA_INDEPENDENT                                                                     \
+    for (int64_t i = 0; i < span->count; i++) {                                            \
+      dx[i] = dy[i] * derivative(&self, (READS) == LAMINA_READS_NOTHING ? 0.0f : ref[i]);  \
+    }                                                                                      \
+  }                                                                                        \
+  LAMINA_CLONES static void lamina_gradients_add_(const T *instance,                       \
+                                                  const struct lamina_span *span)          \
+  {                                                                                        \
+    const T self = *instance;                                                              \
+    const float *dy = span->from, *ref = span->ref;                                        \
+    float *dx = span->to;                                                                  \
+    LAMINA_INDEPENDENT                                                                     \
+    for (int64_t i = 0; i < span->count; i++) {                                            \
+      dx[i] += dy[i] * derivative(&self, (READS) == LAMINA_READS_NOTHING ? 0.0f : ref[i]); \
+    }                                                                                      \
+  }                                                                                        \
+  static int32_t lamina_value_(const void *self, struct lamina_call *call,                 \
+                               const struct lamina_span *span)                             \
+  {                                                                                        \
+    (void)call;                                                                            \
+    lamina_values_((const T *)self, span->from, span->to, span->count);                    \
+    return LAMINA_OK;                                                                      \
+  }                                                                                        \
+  static int32_t lamina_gradient_(const void *self, struct lamina_call *call,              \
+                                  const struct lamina_span *span)                          \
+  {                                                                                        \
+    (void)call;                                                                            \
+    (span->add ? lamina_gradients_add_ : lamina_gradients_write_)((const T *)self, span);  \
+    return LAMINA_OK;                                                                      \
+  }                                                                                        \
+  static const struct lamina_pointwise lamina_pointwise_ = {                               \
+      (uint32_t)sizeof(struct lamina_pointwise), READS, lamina_value_, lamina_gradient_};  \
+  static int32_t lamina_infer_(void *self, struct lamina_plan *plan)                       \
+  {                                                                                        \
+    (void)self;                                                                            \
+    return lamina_pointwise_infer(&lamina_pointwise_, plan);                               \
+  }                                                                                        \
+  static int32_t lamina_forward_(void *self, struct lamina_call *call)                     \
+  {                                                                                        \
+    return lamina_pointwise_forward(&lamina_pointwise_, self, call);                       \
+  }                                                                                        \
+  static int32_t lamina_backward_(void *self, struct lamina_call *call)                    \
+  {                                                                                        \
+    return lamina_pointwise_backward(&lamina_pointwise_, self, call);                      \
+  }                                                                                        \
+  static const void *lamina_extension_(const char *id)                                     \
+  {                                                                                        \
+    return strcmp(id, LAMINA_POINTWISE_ID) == 0 ? &lamina_pointwise_ : NULL;               \
+  }                                                                                        \
+  static const struct lamina_layer lamina_table_ = {(uint32_t)sizeof(struct lamina_layer), \
+                                                    0,                                     \
+                                                    NULL,                                  \
+                                                    lamina_infer_,                         \
+                                                    lamina_forward_,                       \
+                                                    lamina_backward_,                      \
+                                                    lamina_extension_};                    \
   LAMINA_PLUGIN(LAYER, layer, name, version, summary, T, rows, n, &lamina_table_)
 
 #ifdef __cplusplus

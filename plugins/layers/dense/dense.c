@@ -5,8 +5,9 @@
  *
  * Shapes: x [N, ..., D], y [N, ..., K], W [D, K], b [K]; the R = N * ... rows are folded into
  * one axis. The three products are tasks of the service "lamina.gemm/1", which adds the bias
- * while it writes y. db is summed in blocks of rows, then over the blocks in order: blocks come
- * from the shape alone, so the bits do not depend on the number of threads.
+ * while it writes y, and hands finished pieces of y and dx over to the layers fused into it. db
+ * is summed in blocks of rows, then over the blocks in order: blocks come from the shape alone,
+ * so the bits do not depend on the number of threads.
  */
 #include <lamina/expect.h>
 #include <lamina/gemm.h>
@@ -102,6 +103,8 @@ static int32_t infer(void *instance, struct lamina_plan *plan)
   LAMINA_TRY(lamina_out(plan, 0, &y));
   LAMINA_TRY(declare_weights(self, plan, d));
   LAMINA_TRY(declare_scratch(self, plan, rows, d));
+  LAMINA_TRY(lamina_may_fuse(plan, LAMINA_FORWARD, 0));
+  LAMINA_TRY(lamina_may_fuse(plan, LAMINA_BACKWARD, 0));
   LAMINA_TRY(lamina_bwd_reads(plan, LAMINA_IN, 0));
   return lamina_bwd_reads(plan, LAMINA_WEIGHT, WEIGHT);
 }
@@ -129,7 +132,8 @@ static int32_t forward(void *instance, struct lamina_call *call)
                                   .b_column = 1,
                                   .c = y->data,
                                   .c_row = k,
-                                  .bias = self->bias ? b->data : NULL};
+                                  .bias = self->bias ? b->data : NULL,
+                                  .epilogue = lamina_epilogue(call, LAMINA_OUT, 0)};
   return self->gemm->run(self->gemm->self, call, &task);
 }
 
@@ -166,7 +170,8 @@ static int32_t input_gradient(const struct dense *self, struct lamina_call *call
                                   .b_row = 1,
                                   .b_column = k,
                                   .c = dx->data,
-                                  .c_row = d};
+                                  .c_row = d,
+                                  .epilogue = lamina_epilogue(call, LAMINA_IN, 0)};
   return multiply(self, call, request, rows, &task);
 }
 

@@ -22,6 +22,7 @@ struct job {
   int64_t chunk_tiles, chunk_columns;
   int64_t row_chunks; /* chunks below each other */
   int64_t k_blocks;
+  const struct lamina_epilogue *epilogue;
 };
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -94,7 +95,23 @@ static void run_panel(const struct job *job, struct lm_gemm_tile tile, int64_t f
   }
 }
 
-static void run_chunk(const struct job *job, int64_t chunk, float *panel)
+/* Hands over the rows of tiles first .. last - 1 of columns begin .. end - 1, still in L2. */
+static int32_t finish(const struct job *job, int64_t first, int64_t last, int64_t begin,
+                      int64_t end)
+{
+  const struct lamina_gemm_task *task = job->task;
+  int64_t row = cut(task->m, job->tiles, first);
+  int64_t rows = cut(task->m, job->tiles, last) - row;
+  if (job->epilogue == NULL || end - begin == task->n) {
+    return lamina_epilogue_apply(job->epilogue, row * task->n, rows * task->n);
+  }
+  for (int64_t i = row; i < row + rows; i++) {
+    LAMINA_TRY(lamina_epilogue_apply(job->epilogue, i * task->n + begin, end - begin));
+  }
+  return LAMINA_OK;
+}
+
+static int32_t run_chunk(const struct job *job, int64_t chunk, float *panel)
 {
   const struct lamina_gemm_task *task = job->task;
   int64_t first_tile = chunk % job->row_chunks * job->chunk_tiles;
@@ -123,6 +140,7 @@ static void run_chunk(const struct job *job, int64_t chunk, float *panel)
       run_panel(job, tile, first_tile, last_tile);
     }
   }
+  return finish(job, first_tile, last_tile, begin, end);
 }
 
 static int32_t body(void *arg, int64_t begin, int64_t end, uint32_t lane)
@@ -134,7 +152,7 @@ static int32_t body(void *arg, int64_t begin, int64_t end, uint32_t lane)
                        "the layer did not declare the scratch of its matrix products");
   }
   for (int64_t chunk = begin; chunk < end; chunk++) {
-    run_chunk(job, chunk, (float *)(void *)(scratch + job->task->lane_offset));
+    LAMINA_TRY(run_chunk(job, chunk, (float *)(void *)(scratch + job->task->lane_offset)));
   }
   return LAMINA_OK;
 }
@@ -142,7 +160,8 @@ static int32_t body(void *arg, int64_t begin, int64_t end, uint32_t lane)
 int32_t lm_gemm_blocks(const struct lm_gemm_kernel *kernel, struct lamina_call *call,
                        const struct lamina_gemm_task *task)
 {
-  struct job job = {.kernel = kernel, .call = call, .task = task};
+  struct job job = {
+      .kernel = kernel, .call = call, .task = task, .epilogue = lamina_gemm_epilogue(task)};
   job_cut(&job);
   int64_t chunks = job.row_chunks * ceil_div(task->n, job.chunk_columns);
   return lamina_parallel_for(call, chunks, 1, body, &job);

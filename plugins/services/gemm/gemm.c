@@ -54,8 +54,11 @@ static int32_t run(void *self, struct lamina_call *call, const struct lamina_gem
 {
   const struct gemm *gemm = self;
   LAMINA_TRY(lamina_gemm_check(call, task));
-  if (task->m == 0 || task->n == 0 || lm_gemm_small(gemm->chosen, task)) {
+  if (task->m == 0 || task->n == 0) {
     return LAMINA_OK;
+  }
+  if (lm_gemm_small(gemm->chosen, task)) {
+    return lamina_epilogue_apply(lamina_gemm_epilogue(task), 0, task->m * task->n);
   }
   int32_t status = LAMINA_OK;
   if (lm_gemm_stream(gemm->chosen, call, task, &status)) {

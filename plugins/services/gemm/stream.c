@@ -26,7 +26,17 @@ typedef float lanes_type __attribute__((vector_size(LANES * sizeof(float)), alig
 struct job {
   const struct lamina_gemm_task *task;
   bool fast; /* AVX2 is there */
+  const struct lamina_epilogue *epilogue;
 };
+
+/* Hands over columns begin .. end - 1 of all rows. */
+static int32_t finish_columns(const struct job *job, int64_t begin, int64_t end)
+{
+  for (int64_t i = 0; job->epilogue != NULL && i < job->task->m; i++) {
+    LAMINA_TRY(lamina_epilogue_apply(job->epilogue, i * job->task->n + begin, end - begin));
+  }
+  return LAMINA_OK;
+}
 
 /* c[j] += the sum of a[q] * b[q * b_row + j] over q < count, one after the other. */
 INLINE void add_rows(float *restrict c, const float *a, const float *restrict b, int64_t b_row,
@@ -171,7 +181,7 @@ static int32_t columns_body(void *arg, int64_t begin, int64_t end, uint32_t lane
   (void)lane;
   const struct job *job = arg;
   (job->fast ? stream_avx2 : stream_any)(job->task, 0, job->task->m, begin, end - begin);
-  return LAMINA_OK;
+  return finish_columns(job, begin, end);
 }
 
 /* A short sum: a chunk is a range of rows. */
@@ -182,7 +192,7 @@ static int32_t rows_body(void *arg, int64_t begin, int64_t end, uint32_t lane)
   for (int64_t i = begin; i < end; i++) {
     (job->fast ? stream_avx2 : stream_any)(job->task, i, i + 1, 0, job->task->n);
   }
-  return LAMINA_OK;
+  return lamina_epilogue_apply(job->epilogue, begin * job->task->n, (end - begin) * job->task->n);
 }
 
 static int32_t dots_body(void *arg, int64_t begin, int64_t end, uint32_t lane)
@@ -190,7 +200,7 @@ static int32_t dots_body(void *arg, int64_t begin, int64_t end, uint32_t lane)
   (void)lane;
   const struct job *job = arg;
   (job->fast ? dots_avx2 : dots_any)(job->task, begin, end);
-  return LAMINA_OK;
+  return finish_columns(job, begin, end);
 }
 
 /* Elements a chunk when each costs `work` multiplications, in multiples of `unit`. */
@@ -203,7 +213,8 @@ static int64_t grain(int64_t work, int64_t unit)
 bool lm_gemm_stream(const struct lm_gemm_kernel *kernel, struct lamina_call *call,
                     const struct lamina_gemm_task *task, int32_t *status)
 {
-  struct job job = {.task = task, .fast = kernel != &lm_gemm_portable};
+  struct job job = {
+      .task = task, .fast = kernel != &lm_gemm_portable, .epilogue = lamina_gemm_epilogue(task)};
   bool straight = task->b_column == 1 && task->n >= LEAST_COLUMNS;
   if (straight && task->m <= MOST_ROWS) {
     *status = lamina_parallel_for(call, task->n, grain(task->k * task->m, CHUNK_COLUMNS),

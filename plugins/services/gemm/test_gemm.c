@@ -1,7 +1,8 @@
 /*
  * Matrix products against a triple loop in double precision, for every kernel of this CPU, over
  * random shapes, strides, transposes and flags; then what must not happen: other bits with more
- * threads, writes outside C, scratch beyond what was asked for.
+ * threads, writes outside C, scratch beyond what was asked for, elements handed to the epilogue
+ * too early, twice or never.
  */
 #include <criterion/criterion.h>
 #include <float.h>
@@ -12,6 +13,7 @@
 #include <lamina/gemm.h>
 
 #include "base/memory.h"
+#include "tests/support/gemm_check.h"
 #include "tests/support/mock_host.h"
 #include "tests/support/part_probe.h"
 
@@ -142,8 +144,13 @@ static void product_run(struct fixture *f, struct product *p)
   p->task.shared_offset = 128;
   p->task.lane_offset = 64;
   product_reset(p);
+  struct gemm_witness witness;
+  gemm_witness_init(&witness, &p->task);
+  witness.count = p->c_gap == 0 ? witness.count : 0;
+  p->task.epilogue = p->c_gap == 0 ? &witness.epilogue : NULL;
   int32_t status = f->gemm->run(f->gemm->self, &f->host.call, &p->task);
   cr_assert_eq(status, LAMINA_OK, "%s", f->host.failed_text);
+  gemm_witness_check(&witness);
   cr_assert(mock_host_scratch_intact(&f->host), "scratch overrun at %dx%dx%d", (int)p->m, (int)p->n,
             (int)p->k);
 }

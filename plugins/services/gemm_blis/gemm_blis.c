@@ -36,7 +36,7 @@ static int32_t run(void *self, struct lamina_call *call, const struct lamina_gem
     bli_sgemm(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, task->m, task->n, task->k, &one, a, task->a_row,
               task->a_column, b, task->b_row, task->b_column, &beta, task->c, task->c_row, 1);
   }
-  return LAMINA_OK;
+  return lamina_gemm_end(call, task);
 }
 
 static void scratch(void *self, int64_t m, int64_t n, int64_t k, struct lamina_gemm_scratch *out)

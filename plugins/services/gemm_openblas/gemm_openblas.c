@@ -138,7 +138,7 @@ static int32_t run(void *self, struct lamina_call *call, const struct lamina_gem
   }
   bool add = lamina_gemm_begin(task);
   if (task->k == 0) {
-    return LAMINA_OK;
+    return lamina_gemm_end(call, task);
   }
   struct operand a;
   struct operand b;
@@ -147,9 +147,10 @@ static int32_t run(void *self, struct lamina_call *call, const struct lamina_gem
   if (express(task->a, task->m, task->k, a_strides, &a) &&
       express(task->b, task->k, task->n, b_strides, &b)) {
     multiply(task, &a, &b, add);
-    return LAMINA_OK;
+  } else {
+    LAMINA_TRY(multiply_copies(call, task, add));
   }
-  return multiply_copies(call, task, add);
+  return lamina_gemm_end(call, task);
 }
 
 /* Whether copies are needed depends on strides, which are not known here. */

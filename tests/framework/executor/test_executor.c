@@ -124,7 +124,7 @@ static void expect_failure(const char *fault, enum lamina_status status, const c
 {
   struct ls_net net = {0};
   char *yaml = lm_format(DATA "model:\n- {dense: {units: 4}}\n"
-                              "- {probe: {fault: %s, at: 2}, name: bad}\n" REST,
+                              "- {probe: {fault: %s, at: 2}, name: bad}\n- relu\n" REST,
                          fault);
   ls_net_open(&net, yaml, 2);
   struct lm_program *program = ls_net_program(&net, 8, true, false);
@@ -163,6 +163,8 @@ Test(executor, names_the_layer_that_goes_wrong)
       {"undeclared", LAMINA_E_PLUGIN, {"backward", "input 0", "did not declare"}},
       {"memory", LAMINA_E_PLUGIN, {"lasting memory outside setup"}},
       {"random", LAMINA_E_PLUGIN, {"purpose 3", "did not declare"}},
+      {"keeps, pieces: true", LAMINA_E_PLUGIN, {"handed over", "to the layers fused into it"}},
+      {"beyond, pieces: true", LAMINA_E_PLUGIN, {"forward failed", "without saying why"}},
   };
   for (size_t i = 0; i < COUNT_OF(rows); i++) {
     expect_failure(rows[i].fault, rows[i].status, rows[i].parts);
