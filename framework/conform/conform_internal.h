@@ -229,6 +229,11 @@ struct lm_bout {
 void lm_each_case(struct lm_trial *trial, uint32_t without, const char *id,
                   void (*check)(struct lm_bout *bout));
 
+/* layer_number_checks.c */
+
+/** Compares the gradients of a case's step with differences; findings are of L05. */
+void lm_check_gradients(struct lm_bout *bout);
+
 enum { LM_TRAINING = LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, LM_STEP = 3 };
 
 #endif

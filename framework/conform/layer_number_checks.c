@@ -311,7 +311,7 @@ static void check_tensor(struct lm_bout *bout, uint32_t role, uint32_t index)
   lm_free(left_out);
 }
 
-static void check_gradients_of(struct lm_bout *bout)
+void lm_check_gradients(struct lm_bout *bout)
 {
   for (uint32_t role = LAMINA_IN; role <= LAMINA_WEIGHT; role++) {
     for (uint32_t i = 0; i < bout->probe->count[role]; i++) {
@@ -324,7 +324,7 @@ static void check_gradients_of(struct lm_bout *bout)
 
 static void check_gradients(struct lm_trial *trial)
 {
-  lm_each_case(trial, LM_CASE_FORWARD | LM_CASE_LARGE, "L18", check_gradients_of);
+  lm_each_case(trial, LM_CASE_FORWARD | LM_CASE_LARGE, "L18", lm_check_gradients);
 }
 
 /* ---- L15: NaN ---- */
