@@ -92,7 +92,7 @@ struct lm_checks {
   size_t count;
 };
 extern const struct lm_checks lm_file_checks, lm_settings_checks, lm_layer_checks,
-    lm_layer_memory_checks, lm_layer_number_checks;
+    lm_layer_memory_checks, lm_layer_number_checks, lm_fusion_checks;
 
 /* trial.c */
 
@@ -210,7 +210,9 @@ void lm_bits_release(struct lm_result_bits *bits);
 bool lm_bits_compare(struct lm_trial *trial, const struct lm_probe *probe,
                      const struct lm_result_bits *bits, enum lm_compared compared, const char *id,
                      const char *when);
-/** The gradient of one tensor in the bits. */
+/** An output, or the gradient of a tensor, in the bits. */
+const float *lm_bits_output(const struct lm_probe *probe, const struct lm_result_bits *bits,
+                            uint32_t index);
 const float *lm_bits_gradient(const struct lm_probe *probe, const struct lm_result_bits *bits,
                               uint32_t role, uint32_t index);
 

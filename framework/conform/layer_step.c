@@ -108,6 +108,16 @@ void lm_bits_release(struct lm_result_bits *bits)
   *bits = (struct lm_result_bits){0};
 }
 
+const float *lm_bits_output(const struct lm_probe *probe, const struct lm_result_bits *bits,
+                            uint32_t index)
+{
+  size_t at = 0;
+  for (uint32_t i = 0; i < index; i++) {
+    at += probe->tensors[LAMINA_OUT][i].zone.bytes;
+  }
+  return (const float *)(const void *)(bits->bytes + at);
+}
+
 const float *lm_bits_gradient(const struct lm_probe *probe, const struct lm_result_bits *bits,
                               uint32_t role, uint32_t index)
 {

@@ -40,6 +40,7 @@ struct lm_probe {
   struct lm_zone scratch[2], lanes[2];                 /* by pass */
   size_t lane_stride[2];                               /* with a gap behind each lane */
   int poison;                                          /* a byte */
+  struct lm_epilogue *epilogue;                        /* borrowed; of the pass that runs next */
   struct lm_error error;                               /* of the last pass */
 };
 
@@ -74,6 +75,17 @@ enum lamina_status lm_probe_try(struct lm_home *home, const char *shapes, struct
 /** Runs a pass, and checks the guards and that what the plugin may only read is unchanged. */
 enum lamina_status lm_probe_forward(struct lm_probe *probe, uint32_t mode, uint64_t step);
 enum lamina_status lm_probe_backward(struct lm_probe *probe, uint32_t mode, uint64_t step);
+
+/** When a pass is. */
+struct lm_probe_use {
+  uint32_t pass, mode;
+  uint64_t step;
+};
+typedef int32_t (*lm_pass_fn)(void *arg, struct lm_instance *instance, struct lamina_call *call);
+
+/** Runs another function than the layer's own as a pass. */
+enum lamina_status lm_probe_run(struct lm_probe *probe, const struct lm_probe_use *use,
+                                lm_pass_fn function, void *arg);
 
 /** Does what the plugin declared that the host may do: two tensors get one memory. */
 bool lm_probe_share(struct lm_probe *probe, const struct lm_sharing *sharing);

@@ -177,26 +177,40 @@ static void check_constants(const struct lm_probe *probe, uint32_t pass,
   }
 }
 
-static enum lamina_status run_pass(struct lm_probe *probe, uint32_t pass, uint32_t mode,
-                                   uint64_t step)
+/* Runs a function within a call that is laid out as a pass. */
+static enum lamina_status run_function(struct lm_probe *probe, const struct lm_probe_use *use,
+                                       lm_pass_fn function, void *arg)
 {
-  const struct lamina_layer *layer = &probe->home->instance->plugin->table.layer;
+  struct lm_epilogue *epilogue = probe->epilogue;
   struct lm_instance *instance = probe->home->instance;
-  struct run run;
-  begin_run(probe, &run, pass, mode, step);
   struct digests before;
-  take_digests(probe, pass, &before);
+  struct run run;
+  begin_run(probe, &run, use->pass, use->mode, use->step);
+  run.call.epilogue = epilogue;
+  take_digests(probe, use->pass, &before);
   lm_home_enter(probe->home, run.call.pass, probe->label);
-  int32_t returned = pass == LAMINA_FORWARD ? layer->forward(instance->self, &run.call.base)
-                                            : layer->backward(instance->self, &run.call.base);
+  int32_t returned = function(arg, instance, &run.call.base);
   lm_home_leave(probe->home);
-  enum lamina_status status = lm_call_end(&run.call, returned);
-  check_constants(probe, pass, &before);
-  check_guards(probe, pass);
+  enum lamina_status status =
+      epilogue != NULL ? lm_epilogue_end(&run.call, returned) : lm_call_end(&run.call, returned);
+  check_constants(probe, use->pass, &before);
+  check_guards(probe, use->pass);
   return status;
 }
 
-enum lamina_status lm_probe_forward(struct lm_probe *probe, uint32_t mode, uint64_t step)
+static int32_t call_forward(void *arg, struct lm_instance *instance, struct lamina_call *call)
+{
+  (void)arg;
+  return instance->plugin->table.layer.forward(instance->self, call);
+}
+
+static int32_t call_backward(void *arg, struct lm_instance *instance, struct lamina_call *call)
+{
+  (void)arg;
+  return instance->plugin->table.layer.backward(instance->self, call);
+}
+
+static void poison_outputs(struct lm_probe *probe)
 {
   for (uint32_t i = 0; i < probe->count[LAMINA_OUT]; i++) {
     lm_zone_fill(&probe->tensors[LAMINA_OUT][i].zone, probe->poison);
@@ -204,10 +218,9 @@ enum lamina_status lm_probe_forward(struct lm_probe *probe, uint32_t mode, uint6
   for (uint32_t i = 0; i < probe->count[LAMINA_SAVE]; i++) {
     lm_zone_fill(&probe->tensors[LAMINA_SAVE][i].zone, probe->poison);
   }
-  return run_pass(probe, LAMINA_FORWARD, mode, step);
 }
 
-enum lamina_status lm_probe_backward(struct lm_probe *probe, uint32_t mode, uint64_t step)
+static void poison_gradients(struct lm_probe *probe)
 {
   for (uint32_t role = LAMINA_IN; role <= LAMINA_WEIGHT; role++) {
     for (uint32_t i = 0; role != LAMINA_OUT && i < probe->count[role]; i++) {
@@ -216,5 +229,27 @@ enum lamina_status lm_probe_backward(struct lm_probe *probe, uint32_t mode, uint
       }
     }
   }
-  return run_pass(probe, LAMINA_BACKWARD, mode, step);
+}
+
+enum lamina_status lm_probe_run(struct lm_probe *probe, const struct lm_probe_use *use,
+                                lm_pass_fn function, void *arg)
+{
+  if (use->pass == LAMINA_FORWARD) {
+    poison_outputs(probe);
+  } else {
+    poison_gradients(probe);
+  }
+  return run_function(probe, use, function, arg);
+}
+
+enum lamina_status lm_probe_forward(struct lm_probe *probe, uint32_t mode, uint64_t step)
+{
+  const struct lm_probe_use use = {.pass = LAMINA_FORWARD, .mode = mode, .step = step};
+  return lm_probe_run(probe, &use, call_forward, NULL);
+}
+
+enum lamina_status lm_probe_backward(struct lm_probe *probe, uint32_t mode, uint64_t step)
+{
+  const struct lm_probe_use use = {.pass = LAMINA_BACKWARD, .mode = mode, .step = step};
+  return lm_probe_run(probe, &use, call_backward, NULL);
 }

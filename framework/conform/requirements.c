@@ -179,6 +179,16 @@ static const struct lm_requirement requirements[] = {
      "negative.",
      "Weights cannot be filled, and the run does not start.",
      "Each is parsed; the plugin that it names is looked for."},
+    {"L22", LM_MUST, LAYERS,
+     "A pass that declares lamina_may_fuse() hands every element to the epilogue exactly once, "
+     "after its last write, and computes the same with and without one.",
+     "Layers that are fused into it compute with numbers that are not finished.",
+     "An epilogue counts the elements, keeps their values, and spoils what it was handed."},
+    {"L23", LM_MUST, LAYER,
+     "An elementwise layer's two functions give each element the bits that forward() and "
+     "backward() give it, however the tensor is cut into runs, and in place.",
+     "Results depend on whether the layer was fused into another one.",
+     "Both functions run over many cuts, in training and not, to write and to add."},
 };
 
 const struct lm_requirement *lm_requirements(size_t *count)

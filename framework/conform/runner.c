@@ -34,8 +34,8 @@ struct tour {
 };
 
 static const struct lm_checks *const all_checks[] = {
-    &lm_file_checks,         &lm_settings_checks,     &lm_layer_checks,
-    &lm_layer_memory_checks, &lm_layer_number_checks,
+    &lm_file_checks,         &lm_settings_checks, &lm_layer_checks,
+    &lm_layer_memory_checks, &lm_fusion_checks,   &lm_layer_number_checks,
 };
 
 /* ---- which ---- */

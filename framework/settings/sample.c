@@ -135,10 +135,13 @@ static bool outside(enum lm_setting_type type, const struct lm_range *range, uin
   }
   if (type == LM_SETTING_F64 || type == LM_SETTING_F64S) {
     if (choose(isfinite(range->low), &i)) {
-      return add_number(out, range->low_is_open ? range->low : range->low - 1.0, list);
+      return add_number(
+          out, range->low_is_open ? range->low : range->low - fmax(1.0, fabs(range->low)), list);
     }
     if (choose(isfinite(range->high), &i)) {
-      return add_number(out, range->high_is_open ? range->high : range->high + 1.0, list);
+      return add_number(
+          out, range->high_is_open ? range->high : range->high + fmax(1.0, fabs(range->high)),
+          list);
     }
     lm_text_add(out, list ? "[.nan]" : ".nan");
     return i == 0;

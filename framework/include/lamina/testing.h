@@ -136,12 +136,12 @@ int64_t lamina_testing_far(const float *found, const float *expected, int64_t n,
                            double absolute, char why[LAMINA_TESTING_WHY]);
 
 /** A test fails unless n floats are near others. */
-#define LAMINA_ASSERT_NEAR(found, expected, n, relative, absolute)                             \
-  do {                                                                                         \
-    char lamina_why_[LAMINA_TESTING_WHY];                                                      \
-    \ cr_assert(                                                                               \
-        lamina_testing_far((found), (expected), (n), (relative), (absolute), lamina_why_) < 0, \
-        "%s", lamina_why_);                                                                    \
+#define LAMINA_ASSERT_NEAR(found, expected, n, relative, absolute)                                \
+  do {                                                                                            \
+    char lamina_why_[LAMINA_TESTING_WHY];                                                         \
+    cr_assert(lamina_testing_far((found), (expected), (n), (relative), (absolute), lamina_why_) < \
+                  0,                                                                              \
+              "%s", lamina_why_);                                                                 \
   } while (0)
 
 /* ---- a host that is not one ---- */
