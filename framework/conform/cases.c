@@ -286,7 +286,8 @@ static bool try_contents(struct search *search, struct lm_home *home, struct lm_
     return false;
   }
   lm_probe_fill(probe, trial->seed);
-  enum lamina_status status = lm_probe_forward(probe, TRAINING, 1);
+  enum lamina_status status = lm_probe_learn(probe, true, true);
+  status = status == LAMINA_OK ? lm_probe_forward(probe, TRAINING, 1) : status;
   search->attempts++;
   good = status == LAMINA_OK && all_finite(probe);
   lm_judge_refusal(trial, status, &probe->error);
@@ -294,7 +295,7 @@ static bool try_contents(struct search *search, struct lm_home *home, struct lm_
     (void)snprintf(search->refusal, sizeof search->refusal, "%s: %.300s", item->pattern,
                    probe->error.text[0] == '\0' ? "numbers that are not finite"
                                                 : probe->error.text);
-  } else if (trial->plugin->table.layer.backward == NULL) {
+  } else if (!lm_probe_differentiates(trial->plugin)) {
     item->flags |= LM_CASE_FORWARD;
   } else {
     item->constant = find_constants(probe);
@@ -484,7 +485,8 @@ void lm_scout(struct lm_trial *trial)
   struct search search = {.trial = trial};
   struct wishes wishes = {0};
   make_wishes(trial, &wishes);
-  if (kind == LAMINA_KIND_LAYER || kind == LAMINA_KIND_LOSS) {
+  if (kind == LAMINA_KIND_LAYER || kind == LAMINA_KIND_LOSS || kind == LAMINA_KIND_METRIC ||
+      kind == LAMINA_KIND_TRANSFORM) {
     scout_layer(&search, &wishes);
   } else {
     scout_settings(&search, &wishes);

@@ -64,7 +64,8 @@ static enum lamina_status make_label(struct lm_home *home, const struct lm_home_
     lm_text_addf(&label, " %s", spec->overrides[i]);
   }
   home->label = lm_text_take(&label);
-  return home->label == NULL ? lm_fail_memory(error, 0) : LAMINA_OK;
+  home->settings = lm_copy_text(settings);
+  return home->label == NULL || home->settings == NULL ? lm_fail_memory(error, 0) : LAMINA_OK;
 }
 
 static enum lamina_status fill(struct lm_home *home, const struct lm_home_spec *spec,
@@ -108,6 +109,7 @@ void lm_home_free(struct lm_home *home)
   lm_config_free(home->config);
   lm_pool_free(home->pool);
   lm_free(home->label);
+  lm_free(home->settings);
   lm_free(home);
 }
 

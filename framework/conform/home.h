@@ -47,7 +47,8 @@ struct lm_home {
   struct lm_host host;
   struct lm_instance *instance;
   const struct lm_observer *observer;
-  char *label; /* "layer 'dense' {units: 4}" */
+  char *settings; /* as they were given; "" if none were */
+  char *label;    /* "layer 'dense' {units: 4}" */
   uint32_t users;
 };
 

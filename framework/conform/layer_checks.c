@@ -8,7 +8,12 @@
 #include "base/memory.h"
 #include "conform/conform_internal.h"
 
-enum { LAYERS = 1 << LAMINA_KIND_LAYER | 1 << LAMINA_KIND_LOSS, LOSS = 1 << LAMINA_KIND_LOSS };
+enum {
+  LOSS = 1 << LAMINA_KIND_LOSS,
+  LAYERS = 1 << LAMINA_KIND_LAYER | LOSS,
+  TRANSFORMS = LAYERS | 1 << LAMINA_KIND_TRANSFORM,
+  COMPUTES = TRANSFORMS | 1 << LAMINA_KIND_METRIC
+};
 
 /* ---- L18: what infer() accepts, runs ---- */
 
@@ -489,18 +494,12 @@ static void check_weights(struct lm_trial *trial)
 }
 
 static const struct lm_check checks[] = {
-    {"L18", LAYERS, check_runs},
-    {"L02", LAYERS, check_batches},
-    {"L03", LAYERS, check_infer},
-    {"L10", LAYERS, check_repeatable},
-    {"L11", LAYERS, check_threads},
-    {"L12", LAYERS, check_instances},
-    {"L13 L14", LAYERS, check_evaluation},
-    {"L14", LAYERS, check_keeping},
-    {"L16", LAYERS, check_states},
-    {"L17", LAYERS, check_refusals},
-    {"L19", LOSS, check_loss},
-    {"L20", LOSS, check_mean},
+    {"L18", COMPUTES, check_runs},       {"L02", COMPUTES, check_batches},
+    {"L03", COMPUTES, check_infer},      {"L10", COMPUTES, check_repeatable},
+    {"L11", COMPUTES, check_threads},    {"L12", COMPUTES, check_instances},
+    {"L13", COMPUTES, check_evaluation}, {"L14", LAYERS, check_keeping},
+    {"L16", TRANSFORMS, check_states},   {"L17", COMPUTES, check_refusals},
+    {"L19", LOSS, check_loss},           {"L20", LOSS, check_mean},
     {"L21", LAYERS, check_weights},
 };
 const struct lm_checks lm_layer_checks = {checks, sizeof checks / sizeof checks[0]};

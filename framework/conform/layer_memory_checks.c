@@ -7,7 +7,11 @@
 #include "base/memory.h"
 #include "conform/conform_internal.h"
 
-enum { LAYERS = 1 << LAMINA_KIND_LAYER | 1 << LAMINA_KIND_LOSS };
+enum {
+  LAYERS = 1 << LAMINA_KIND_LAYER | 1 << LAMINA_KIND_LOSS,
+  TRANSFORMS = LAYERS | 1 << LAMINA_KIND_TRANSFORM,
+  COMPUTES = TRANSFORMS | 1 << LAMINA_KIND_METRIC
+};
 
 /* ---- L04: every element of the outputs ---- */
 
@@ -405,13 +409,13 @@ static void check_calls(struct lm_trial *trial)
 }
 
 static const struct lm_check checks[] = {
-    {"P06 P07 P08 P09 P10", LAYERS, check_calls},
-    {"P13 P14", LAYERS, check_bounds},
-    {"P15", LAYERS, check_moves},
-    {"L04", LAYERS, check_outputs},
+    {"P06 P07 P08 P09 P10", COMPUTES, check_calls},
+    {"P13 P14", COMPUTES, check_bounds},
+    {"P15", COMPUTES, check_moves},
+    {"L04", TRANSFORMS, check_outputs},
     {"L06", LAYERS, check_requests},
     {"L07", LAYERS, check_honesty},
-    {"L08", LAYERS, check_sharing},
+    {"L08", TRANSFORMS, check_sharing},
     {"L09", LAYERS, check_reads},
 };
 const struct lm_checks lm_layer_memory_checks = {checks, sizeof checks / sizeof checks[0]};

@@ -33,6 +33,7 @@ void lm_case_fill(const struct lm_trial *trial, const struct lm_case *item, stru
   if ((item->flags & LM_CASE_LARGE) != 0) {
     lm_probe_roughen(probe, seed);
   }
+  (void)lm_probe_learn(probe, true, true);
   lm_case_request(item, probe, LAMINA_WRITE);
 }
 
@@ -149,6 +150,19 @@ struct difference {
   uint32_t role, index;
 };
 
+/* A float32 or a float64. */
+static double read_number(const char *bytes, size_t size)
+{
+  float single = 0.0f;
+  double number = 0.0;
+  if (size == sizeof number) {
+    memcpy(&number, bytes, sizeof number);
+    return number;
+  }
+  memcpy(&single, bytes, sizeof single < size ? sizeof single : size);
+  return (double)single;
+}
+
 /* trial NULL: nothing is said. */
 static bool compare_tensor(struct lm_trial *trial, const struct lm_probe *probe,
                            const struct lm_probe_tensor *tensor, const char *expected,
@@ -166,12 +180,10 @@ static bool compare_tensor(struct lm_trial *trial, const struct lm_probe *probe,
     at += size;
   }
   bool is_gradient = difference->role == LAMINA_IN || difference->role == LAMINA_WEIGHT;
-  float now = 0.0f, before = 0.0f;
-  memcpy(&now, found + at, sizeof now < size ? sizeof now : size);
-  memcpy(&before, expected + at, sizeof before < size ? sizeof before : size);
+  double now = read_number(found + at, size), before = read_number(expected + at, size);
   lm_find(trial, difference->id, "%s: %s, element %zu of %s%s %u is %.9g, and was %.9g",
           probe->label, difference->when, at / size, is_gradient ? "the gradient of " : "",
-          lm_role_name(difference->role), difference->index, (double)now, (double)before);
+          lm_role_name(difference->role), difference->index, now, before);
   return false;
 }
 

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "conform/conform_internal.h"
 
-static uint64_t mix_bytes(uint64_t digest, const void *bytes, size_t size)
+uint64_t lm_mix_bytes(uint64_t digest, const void *bytes, size_t size)
 {
   const unsigned char *at = bytes;
   for (size_t i = 0; i < size; i++) {
@@ -18,12 +18,12 @@ static uint64_t mix_bytes(uint64_t digest, const void *bytes, size_t size)
 
 static uint64_t mix_text(uint64_t digest, const char *text)
 {
-  return mix_bytes(digest, text == NULL ? "" : text, text == NULL ? 1 : strlen(text) + 1);
+  return lm_mix_bytes(digest, text == NULL ? "" : text, text == NULL ? 1 : strlen(text) + 1);
 }
 
 static uint64_t mix_number(uint64_t digest, double number)
 {
-  return mix_bytes(digest, &number, sizeof number);
+  return lm_mix_bytes(digest, &number, sizeof number);
 }
 
 static uint64_t mix_declared(uint64_t digest, const struct lm_declared *declared)
@@ -34,7 +34,7 @@ static uint64_t mix_declared(uint64_t digest, const struct lm_declared *declared
   digest = mix_number(digest, (double)declared->fan_in);
   digest = mix_number(digest, (double)declared->fan_out);
   digest = mix_number(digest, declared->flags);
-  return mix_bytes(digest, declared->shape.dims, sizeof declared->shape.dims);
+  return lm_mix_bytes(digest, declared->shape.dims, sizeof declared->shape.dims);
 }
 
 static uint64_t mix_declarations(uint64_t digest, const struct lm_probe *probe)
@@ -46,8 +46,8 @@ static uint64_t mix_declarations(uint64_t digest, const struct lm_probe *probe)
     digest = mix_declared(digest, &probe->recording.states[i]);
   }
   for (uint32_t i = 0; i < probe->facts.n_out; i++) {
-    digest =
-        mix_bytes(digest, probe->facts.out[i]->shape.dims, sizeof probe->facts.out[i]->shape.dims);
+    digest = lm_mix_bytes(digest, probe->facts.out[i]->shape.dims,
+                          sizeof probe->facts.out[i]->shape.dims);
   }
   return digest;
 }
@@ -56,7 +56,7 @@ static uint64_t mix_results(uint64_t digest, const struct lm_probe *probe)
 {
   struct lm_result_bits bits;
   if (lm_bits_take(probe, &bits)) {
-    digest = mix_bytes(digest, bits.bytes == NULL ? "" : bits.bytes, bits.length);
+    digest = lm_mix_bytes(digest, bits.bytes == NULL ? "" : bits.bytes, bits.length);
   }
   lm_bits_release(&bits);
   return digest;
@@ -91,15 +91,15 @@ static bool observe_layer(struct lm_trial *trial, const struct lm_case *item, st
   return true;
 }
 
-static bool is_layer(const struct lm_trial *trial)
+/* Whether a probe runs it: layers, losses, metrics, transforms. */
+static bool has_probe(const struct lm_trial *trial)
 {
-  uint32_t kind = trial->plugin->info.kind;
-  return kind == LAMINA_KIND_LAYER || kind == LAMINA_KIND_LOSS;
+  return trial->n_cases > 0 && trial->cases[0].pattern[0] != '\0';
 }
 
 bool lm_can_observe(const struct lm_trial *trial)
 {
-  return is_layer(trial);
+  return trial->n_cases > 0 && trial->plugin->info.kind != LAMINA_KIND_SERVICE;
 }
 
 bool lm_observe(struct lm_trial *trial, const char *settings, const char *const *overrides,
@@ -112,11 +112,15 @@ bool lm_observe(struct lm_trial *trial, const char *settings, const char *const 
   if (lm_trial_home_with(trial, settings, overrides, count, &home, &error) != LAMINA_OK) {
     return false;
   }
+  if (!has_probe(trial)) {
+    /* That a data set does not open with a setting is an effect of it. */
+    any = lm_kind_exercise(trial, home, digest) || trial->plugin->info.kind == LAMINA_KIND_DATASET;
+  }
   for (size_t i = 0; i < trial->n_cases; i++) {
     const struct lm_case *item = &trial->cases[i];
     bool fits =
         (item->flags & LM_CASE_LARGE) == 0 && strcmp(item->settings, trial->cases[0].settings) == 0;
-    if (is_layer(trial) && fits) {
+    if (has_probe(trial) && fits) {
       any |= observe_layer(trial, item, home, digest);
     }
   }

@@ -86,12 +86,25 @@ static void release_inputs(struct lm_facts *facts)
 
 /* ---- declarations ---- */
 
+/* The infer() of a plugin whose calls have tensors. */
+static lm_infer_fn infer_of(const struct lm_plugin *plugin)
+{
+  switch (plugin->info.kind) {
+    case LAMINA_KIND_METRIC:
+      return plugin->table.metric.infer;
+    case LAMINA_KIND_TRANSFORM:
+      return plugin->table.transform.infer;
+    default:
+      return plugin->table.layer.infer;
+  }
+}
+
 static enum lamina_status record(struct lm_home *home, struct lm_recording *recording,
                                  const char *label, struct lm_error *error)
 {
   lm_home_enter(home, "infer", label);
-  enum lamina_status status = lm_record(
-      &home->host, home->instance, home->instance->plugin->table.layer.infer, recording, error);
+  enum lamina_status status =
+      lm_record(&home->host, home->instance, infer_of(home->instance->plugin), recording, error);
   lm_home_leave(home);
   return status;
 }
@@ -208,6 +221,34 @@ static enum lamina_status make_declared(struct lm_probe *probe, uint32_t role,
   return LAMINA_OK;
 }
 
+/* The numbers of the records in a batch, for transforms. */
+static enum lamina_status make_records(struct lm_probe *probe, struct lm_error *error)
+{
+  const struct lm_facts *facts = &probe->facts;
+  struct lm_shape shape = {0};
+  if (probe->home->instance->plugin->info.kind != LAMINA_KIND_TRANSFORM || facts->n_in == 0 ||
+      facts->in[0]->shape.type.rank == 0) {
+    return LAMINA_OK;
+  }
+  shape.dims[0] = facts->in[0]->shape.dims[0];
+  shape.type = lamina_type_make(LAMINA_DT_INT, 64, 1, shape.dims);
+  return make_tensors(probe, LAMINA_RECORDS, &shape, error);
+}
+
+/* The partial result of a metric stands where a layer's output would. */
+static enum lamina_status make_part(struct lm_probe *probe, struct lm_error *error)
+{
+  struct lm_shape shape = {.dims = {probe->facts.accumulators}};
+  if (probe->home->instance->plugin->info.kind != LAMINA_KIND_METRIC) {
+    return LAMINA_OK;
+  }
+  if (probe->facts.accumulators == 0) {
+    return lm_fail(error, LAMINA_E_PLUGIN, "%s: declares no accumulators", probe->label);
+  }
+  shape.type = lamina_type_make(LAMINA_DT_FLOAT, 64, 1, shape.dims);
+  return make_tensors(probe, LAMINA_OUT, &shape, error);
+}
+
 static enum lamina_status make_memory(struct lm_probe *probe, struct lm_error *error)
 {
   const struct lm_facts *facts = &probe->facts;
@@ -217,6 +258,8 @@ static enum lamina_status make_memory(struct lm_probe *probe, struct lm_error *e
   LM_TRY(make_declared(probe, LAMINA_WEIGHT, recording->weights, recording->n_weights, error));
   LM_TRY(make_declared(probe, LAMINA_STATE, recording->states, recording->n_states, error));
   LM_TRY(make_role(probe, LAMINA_SAVE, facts->save, facts->n_save, error));
+  LM_TRY(make_records(probe, error));
+  LM_TRY(make_part(probe, error));
   LM_TRY(make_scratch(probe, LAMINA_FORWARD, error));
   return make_scratch(probe, LAMINA_BACKWARD, error);
 }
@@ -405,6 +448,10 @@ void lm_probe_fill(struct lm_probe *probe, uint64_t seed)
     lm_zone_fill(&probe->tensors[LAMINA_STATE][i].zone, 0);
     lm_view_fill(&probe->tensors[LAMINA_STATE][i].view, probe->recording.states[i].value);
   }
+  for (int64_t i = 0;
+       probe->count[LAMINA_RECORDS] > 0 && i < lm_probe_count(probe, LAMINA_RECORDS, 0); i++) {
+    ((int64_t *)probe->tensors[LAMINA_RECORDS][0].view.data)[i] = i;
+  }
   for (uint32_t i = 0; i < probe->count[LAMINA_OUT]; i++) {
     float *dy = lm_probe_gradient(probe, LAMINA_OUT, i);
     for (int64_t j = 0;
@@ -483,6 +530,12 @@ static bool move_tensor(struct lm_probe *probe, struct lm_probe_tensor *tensor, 
   tensor->view.data = tensor->zone.data;
   lm_zone_release(&old);
   return true;
+}
+
+bool lm_probe_differentiates(const struct lm_plugin *plugin)
+{
+  bool is_layer = plugin->info.kind == LAMINA_KIND_LAYER || plugin->info.kind == LAMINA_KIND_LOSS;
+  return is_layer && plugin->table.layer.backward != NULL;
 }
 
 bool lm_probe_move(struct lm_probe *probe)

@@ -1,5 +1,5 @@
 /*
- * A probe runs one layer or loss by itself: the real plugin from the real registry, its settings
+ * A probe runs one layer or loss, or a transform or a metric, by itself: the real plugin from the real registry, its settings
  * by the real binder, its declarations by the real recorder. Only the executor is missing: every
  * tensor has memory of its own between guards, and the user sets the content, the mode, the step
  * and the requests.
@@ -72,7 +72,11 @@ void lm_probe_close(struct lm_probe *probe);
 enum lamina_status lm_probe_try(struct lm_home *home, const char *shapes, struct lm_text *outputs,
                                 struct lm_error *error) LM_MUST_CHECK;
 
-/** Runs a pass, and checks the guards and that what the plugin may only read is unchanged. */
+/**
+ * Runs a pass, and checks the guards and that what the plugin may only read is unchanged. Of a
+ * transform, forward is apply(); of a metric, update() of a partial result of zeros, which is
+ * its tensor LAMINA_OUT 0, of doubles.
+ */
 enum lamina_status lm_probe_forward(struct lm_probe *probe, uint32_t mode, uint64_t step);
 enum lamina_status lm_probe_backward(struct lm_probe *probe, uint32_t mode, uint64_t step);
 
@@ -86,6 +90,9 @@ typedef int32_t (*lm_pass_fn)(void *arg, struct lm_instance *instance, struct la
 /** Runs another function than the layer's own as a pass. */
 enum lamina_status lm_probe_run(struct lm_probe *probe, const struct lm_probe_use *use,
                                 lm_pass_fn function, void *arg);
+
+/** A transform learns from its input, and what it has learned gets its final form. */
+enum lamina_status lm_probe_learn(struct lm_probe *probe, bool more, bool last);
 
 /** Does what the plugin declared that the host may do: two tensors get one memory. */
 bool lm_probe_share(struct lm_probe *probe, const struct lm_sharing *sharing);
@@ -116,6 +123,9 @@ int64_t lm_probe_count(const struct lm_probe *probe, uint32_t role, uint32_t ind
 
 /** Whether a tensor is of float32, and so may have a gradient. */
 bool lm_probe_is_float(const struct lm_probe *probe, uint32_t role, uint32_t index);
+
+/** Whether a plugin is a layer or loss with a backward. */
+bool lm_probe_differentiates(const struct lm_plugin *plugin);
 
 /** "input", "output", "weight", "state", "saved tensor". */
 const char *lm_role_name(uint32_t role);

@@ -17,6 +17,9 @@ struct run {
 static bool is_reachable(const struct lm_probe *probe, uint32_t pass, uint32_t mode, uint32_t role,
                          uint32_t i)
 {
+  if (role == LAMINA_RECORDS) {
+    return true;
+  }
   if (role == LAMINA_SAVE) {
     return pass == LAMINA_BACKWARD || (mode & LAMINA_MODE_KEEP) != 0;
   }
@@ -25,7 +28,7 @@ static bool is_reachable(const struct lm_probe *probe, uint32_t pass, uint32_t m
 
 static void fill_tables(struct lm_probe *probe, struct run *run, uint32_t pass, uint32_t mode)
 {
-  for (uint32_t role = LAMINA_IN; role <= LAMINA_SAVE; role++) {
+  for (uint32_t role = LAMINA_IN; role < LM_ROLES; role++) {
     for (uint32_t i = 0; i < probe->count[role]; i++) {
       bool reachable = is_reachable(probe, pass, mode, role, i);
       run->tensors[role][i] = reachable ? &probe->tensors[role][i].view : NULL;
@@ -135,8 +138,9 @@ struct digests {
 
 static bool is_constant(const struct lm_probe *probe, uint32_t pass, uint32_t role, uint32_t i)
 {
-  bool in_forward = role == LAMINA_IN || role == LAMINA_WEIGHT;
-  bool in_backward = role == LAMINA_SAVE || (probe->facts.reads[role] & (1u << i)) != 0;
+  bool in_forward = role == LAMINA_IN || role == LAMINA_WEIGHT || role == LAMINA_RECORDS;
+  bool in_backward =
+      role >= LAMINA_SAVE || (probe->facts.reads[role < 4 ? role : 0] & (1u << i)) != 0;
   return (pass == LAMINA_FORWARD ? in_forward : in_backward) &&
          !is_lent(probe, pass, &probe->tensors[role][i].zone);
 }
@@ -144,7 +148,7 @@ static bool is_constant(const struct lm_probe *probe, uint32_t pass, uint32_t ro
 static void take_digests(const struct lm_probe *probe, uint32_t pass, struct digests *out)
 {
   memset(out, 0, sizeof *out);
-  for (uint32_t role = LAMINA_IN; role <= LAMINA_SAVE; role++) {
+  for (uint32_t role = LAMINA_IN; role < LM_ROLES; role++) {
     for (uint32_t i = 0; i < probe->count[role]; i++) {
       if (is_constant(probe, pass, role, i)) {
         out->tensors[role][i] = lm_zone_digest(&probe->tensors[role][i].zone);
@@ -200,8 +204,18 @@ static enum lamina_status run_function(struct lm_probe *probe, const struct lm_p
 
 static int32_t call_forward(void *arg, struct lm_instance *instance, struct lamina_call *call)
 {
-  (void)arg;
-  return instance->plugin->table.layer.forward(instance->self, call);
+  struct lm_probe *probe = arg;
+  const struct lm_plugin *plugin = instance->plugin;
+  switch (plugin->info.kind) {
+    case LAMINA_KIND_METRIC:
+      lm_zone_fill(&probe->tensors[LAMINA_OUT][0].zone, 0);
+      return plugin->table.metric.update(instance->self, call,
+                                         probe->tensors[LAMINA_OUT][0].view.data);
+    case LAMINA_KIND_TRANSFORM:
+      return plugin->table.transform.apply(instance->self, call);
+    default:
+      return plugin->table.layer.forward(instance->self, call);
+  }
 }
 
 static int32_t call_backward(void *arg, struct lm_instance *instance, struct lamina_call *call)
@@ -245,11 +259,35 @@ enum lamina_status lm_probe_run(struct lm_probe *probe, const struct lm_probe_us
 enum lamina_status lm_probe_forward(struct lm_probe *probe, uint32_t mode, uint64_t step)
 {
   const struct lm_probe_use use = {.pass = LAMINA_FORWARD, .mode = mode, .step = step};
-  return lm_probe_run(probe, &use, call_forward, NULL);
+  return lm_probe_run(probe, &use, call_forward, probe);
 }
 
 enum lamina_status lm_probe_backward(struct lm_probe *probe, uint32_t mode, uint64_t step)
 {
   const struct lm_probe_use use = {.pass = LAMINA_BACKWARD, .mode = mode, .step = step};
   return lm_probe_run(probe, &use, call_backward, NULL);
+}
+
+static int32_t call_fit(void *arg, struct lm_instance *instance, struct lamina_call *call)
+{
+  (void)arg;
+  return instance->plugin->table.transform.fit(instance->self, call);
+}
+
+static int32_t call_fit_end(void *arg, struct lm_instance *instance, struct lamina_call *call)
+{
+  (void)arg;
+  return instance->plugin->table.transform.fit_end(instance->self, call);
+}
+
+enum lamina_status lm_probe_learn(struct lm_probe *probe, bool more, bool last)
+{
+  const struct lm_probe_use use = {LAMINA_FORWARD, LAMINA_MODE_TRAIN, 0};
+  const struct lm_plugin *plugin = probe->home->instance->plugin;
+  if (plugin->info.kind != LAMINA_KIND_TRANSFORM || plugin->table.transform.fit == NULL) {
+    return LAMINA_OK;
+  }
+  enum lamina_status status = more ? lm_probe_run(probe, &use, call_fit, NULL) : LAMINA_OK;
+  bool ends = last && plugin->table.transform.fit_end != NULL;
+  return status == LAMINA_OK && ends ? lm_probe_run(probe, &use, call_fit_end, NULL) : status;
 }

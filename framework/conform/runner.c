@@ -34,8 +34,10 @@ struct tour {
 };
 
 static const struct lm_checks *const all_checks[] = {
-    &lm_file_checks,         &lm_settings_checks, &lm_layer_checks,
-    &lm_layer_memory_checks, &lm_fusion_checks,   &lm_layer_number_checks,
+    &lm_file_checks,      &lm_settings_checks,     &lm_layer_checks,   &lm_layer_memory_checks,
+    &lm_fusion_checks,    &lm_layer_number_checks, &lm_metric_checks,  &lm_transform_checks,
+    &lm_optimizer_checks, &lm_function_checks,     &lm_dataset_checks, &lm_service_checks,
+    &lm_kind_checks,
 };
 
 /* ---- which ---- */
@@ -365,7 +367,7 @@ static enum lamina_status run_checks(struct tour *tour, uint32_t kind)
 /* Rules that every call is held to, and rules that nothing has asked about. */
 static enum lamina_status settle(struct tour *tour)
 {
-  static const char everywhere[] = "P01 P11 P12 P13 P14";
+  static const char everywhere[] = "P01 P11 P12 P13 P14 P15";
   struct lm_conform_report *report = tour->report;
   bool loaded = report->load_status == LAMINA_OK;
   for (size_t i = 0; i < report->count; i++) {

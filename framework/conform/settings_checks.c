@@ -187,8 +187,9 @@ static bool differs(struct lm_trial *trial, const struct lamina_setting *row,
   return different;
 }
 
-static void check_effect_of(struct lm_trial *trial, const struct lamina_setting *row,
-                            const char *base)
+/* The number of settings that could be looked at. */
+static uint32_t check_effect_of(struct lm_trial *trial, const struct lamina_setting *row,
+                                const char *base)
 {
   uint32_t seen = 0;
   bool matters = false;
@@ -204,6 +205,7 @@ static void check_effect_of(struct lm_trial *trial, const struct lamina_setting 
             "declarations and results",
             row->name, seen);
   }
+  return seen;
 }
 
 static void check_effect(struct lm_trial *trial)
@@ -215,11 +217,15 @@ static void check_effect(struct lm_trial *trial)
     lm_skip(trial, "nothing was found by which its effects show");
     possible = false;
   }
+  uint32_t seen = 0;
   for (size_t r = 0; possible && r < table.count; r++) {
     const struct lamina_setting *row = lm_settings_row(&table, r);
     if (row->replaced_by == NULL) {
-      check_effect_of(trial, row, lm_text_get(&base));
+      seen += check_effect_of(trial, row, lm_text_get(&base));
     }
+  }
+  if (possible && seen == 0) {
+    lm_skip(trial, "nothing was found by which its effects show");
   }
   lm_text_release(&base);
 }
