@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 
+import company
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Multiplications of a sample in W1: forward and weights all layers, inputs all but the first.
@@ -233,6 +235,9 @@ def parse():
     parser.add_argument("--seconds", type=float, default=2.0, help="of a repetition")
     parser.add_argument("--no-peer", action="store_true", help="leave PyTorch out")
     parser.add_argument("--no-gemm", action="store_true", help="leave single products out")
+    parser.add_argument("--no-train", action="store_true", help="leave whole trainings out")
+    parser.add_argument("--no-company", action="store_true",
+                        help="leave out more threads than CPUs, and busy neighbours")
     options = parser.parse_args()
     options.trial, options.gemm_rounds = 0.5, 21
     if options.quick:
@@ -249,12 +254,16 @@ def main():
             bench.environment["LAMINA_DATA"] = folder
         ceilings = bench.ceilings()
         products = [] if bench.options.no_gemm else bench.products()
-        trainings = bench.trainings()
+        trainings = {} if bench.options.no_train else bench.trainings()
+        crowd = None if bench.options.no_company else company.run(bench)
     for threads, row in ceilings.items():
         print(f"\nceiling with {threads} threads: {row['gflops']} GFLOP/s ({row['isa']}), "
               f"{row['gbytes_per_s']} GB/s", end="")
     print()
-    print_trainings(trainings, ceilings)
+    if trainings:
+        print_trainings(trainings, ceilings)
+    if crowd:
+        company.show(crowd)
     if products:
         print_products(products, ceilings)
 

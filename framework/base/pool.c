@@ -5,25 +5,29 @@
  * never see a description change. Nothing is locked and nothing allocated in a loop.
  *
  * Workers without work spin for SPIN_NANOSECONDS and then sleep on a futex; the caller waits
- * for the last chunks in the same way. With more threads than CPUs nobody spins, because the
- * spinning thread would keep the working one off the CPU.
+ * for the last chunks in the same way. With more threads than CPUs only so many are awake at a
+ * time, since one more would keep another off its CPU; who sleeps is not missed, because any
+ * thread can run any chunk. Where threads were told their CPUs, and too few, all are woken, and
+ * nobody spins.
+ *
+ * Work beside the loops is one word: whoever moves it from OFFERED owns the work, a worker by
+ * RUNNING, the caller by taking it back. Workers look for it only when no chunk is left, so
+ * that it fills what a step leaves idle and needs no thread of its own, which would compete with
+ * the workers for their CPUs.
  */
 #include "base/pool.h"
 
-#include <errno.h>
-#include <fenv.h>
-#include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/cpus.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 enum { MOST_THREADS = 1024, LINE = 64, SPIN_NANOSECONDS = 50000, POLLS_PER_LOOK = 64 };
 
@@ -38,25 +42,31 @@ struct lane {
   int64_t failed_chunk; /* -1: none */
 } LINE_ALIGNED;
 
-#if defined(__x86_64__)
-typedef uint32_t float_mode; /* MXCSR */
-#else
-typedef fenv_t float_mode;
-#endif
-
 /* What the owners of a loop's chunks need; written by the caller before the chunks exist. */
 struct loop {
   lm_pool_body_fn body;
   void *arg;
   int64_t n, grain, chunks;
-  float_mode mode;
+  lm_float_mode mode;
+};
+
+/* Where work beside the loops stands. AWAITED: it runs, and the caller sleeps until it is done. */
+enum side_state { SIDE_NONE = 0, SIDE_OFFERED, SIDE_RUNNING, SIDE_AWAITED, SIDE_DONE };
+
+/* Work beside the loops; written by the caller before it is offered. */
+struct side {
+  lm_pool_side_fn run;
+  void *arg;
+  lm_float_mode mode;
 };
 
 struct lm_pool {
   uint32_t threads;
+  uint32_t most_awake; /* threads that are woken to run at once, the caller among them */
   bool spins;
   bool shuffled; /* no threads: chunks run in an order and on lanes drawn from seed */
   uint64_t seed;
+  bool placed; /* the thread that made the pool has a CPU of its own */
   atomic_bool stopping;
   struct lane *lanes;
 
@@ -70,6 +80,10 @@ struct lm_pool {
   atomic_uint caller_sleeps;            /* a futex: 1 while the caller sleeps for `done` */
   atomic_uint sleepers;                 /* workers asleep or about to be */
   atomic_uint calls;                    /* a futex: changes when workers are woken */
+  atomic_uint side_state;               /* an enum side_state, and a futex while AWAITED */
+  struct side side;
+
+  cpu_set_t before; /* where that thread was allowed to be */
 };
 
 /* The pool and lane that the running thread works for, so that nested loops are known. */
@@ -78,54 +92,6 @@ struct position {
   uint32_t lane;
 };
 static _Thread_local struct position here __attribute__((tls_model("initial-exec")));
-
-static void futex_wait(atomic_uint *word, unsigned value)
-{
-  (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
-}
-
-static void futex_wake(atomic_uint *word, int threads)
-{
-  (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, threads, NULL, NULL, 0);
-}
-
-static void relax(void)
-{
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
-/* Rounding and the treatment of denormals are the caller's, on every thread. */
-#if defined(__x86_64__)
-static float_mode float_mode_get(void)
-{
-  return __builtin_ia32_stmxcsr();
-}
-
-static void float_mode_adopt(const float_mode *wanted)
-{
-  const uint32_t flags = 0x3f; /* exceptions seen so far: each thread's own */
-  uint32_t own = __builtin_ia32_stmxcsr();
-  if ((own & ~flags) != (*wanted & ~flags)) {
-    __builtin_ia32_ldmxcsr((*wanted & ~flags) | (own & flags));
-  }
-}
-#else
-static float_mode float_mode_get(void)
-{
-  float_mode mode;
-  (void)fegetenv(&mode);
-  return mode;
-}
-
-static void float_mode_adopt(const float_mode *wanted)
-{
-  (void)fesetenv(wanted);
-}
-#endif
 
 static int32_t run_chunk(const struct loop *loop, int64_t chunk, uint32_t lane)
 {
@@ -168,7 +134,7 @@ static bool work(struct lm_pool *pool, struct lane *lane)
   if (chunk < 0) {
     return false;
   }
-  float_mode_adopt(&pool->loop.mode);
+  lm_float_mode_adopt(&pool->loop.mode);
   long long finished = 0;
   while (chunk >= 0) {
     run_owned(pool, lane, chunk);
@@ -178,38 +144,71 @@ static bool work(struct lm_pool *pool, struct lane *lane)
   atomic_fetch_add(&pool->done, finished);
   if (atomic_load(&pool->caller_sleeps) != 0) {
     atomic_store(&pool->caller_sleeps, 0);
-    futex_wake(&pool->caller_sleeps, 1);
+    lm_futex_wake(&pool->caller_sleeps, 1);
   }
   return true;
 }
 
-/* Waits for chunks or the end for a bounded time; false when the time is over. */
-static bool spin_for_work(struct lm_pool *pool)
+/* A worker's turn at the work beside the loops; false when there was none. */
+static bool work_aside(struct lm_pool *pool, struct lane *lane)
 {
-  if (!pool->spins) {
+  unsigned state = SIDE_OFFERED;
+  if (atomic_load_explicit(&pool->side_state, memory_order_relaxed) != SIDE_OFFERED ||
+      !atomic_compare_exchange_strong(&pool->side_state, &state, SIDE_RUNNING)) {
+    return false;
+  }
+  lm_float_mode_adopt(&pool->side.mode);
+  pool->side.run(pool->side.arg, lane->number);
+  if (atomic_exchange(&pool->side_state, SIDE_DONE) == SIDE_AWAITED) {
+    lm_futex_wake(&pool->side_state, 1);
+  }
+  return true;
+}
+
+/* Whether more threads are awake than should be: one that was woken may come late. */
+static inline bool is_one_too_many(struct lm_pool *pool)
+{
+  return pool->threads - atomic_load_explicit(&pool->sleepers, memory_order_relaxed) >
+         pool->most_awake;
+}
+
+typedef bool (*due_fn)(struct lm_pool *pool, int64_t chunks);
+
+/* Waits for something for a bounded time; false when the time is over. */
+static inline bool spin_until(struct lm_pool *pool, due_fn is_due, int64_t chunks)
+{
+  if (!pool->spins || is_one_too_many(pool)) {
     return false;
   }
   int64_t end = lm_clock_ns() + SPIN_NANOSECONDS;
   do {
     for (int i = 0; i < POLLS_PER_LOOK; i++) {
-      if (atomic_load_explicit(&pool->untaken, memory_order_relaxed) > 0 ||
-          atomic_load_explicit(&pool->stopping, memory_order_relaxed)) {
+      if (is_due(pool, chunks)) {
         return true;
       }
-      relax();
+      lm_relax();
     }
   } while (lm_clock_ns() < end);
   return false;
 }
 
-/* The caller puts out chunks and then looks for sleepers; a worker counts itself as one and
- * then looks for chunks: in any order, one of them sees the other. */
+static inline bool is_work_due(struct lm_pool *pool, int64_t chunks)
+{
+  (void)chunks;
+  return atomic_load_explicit(&pool->untaken, memory_order_relaxed) > 0 ||
+         atomic_load_explicit(&pool->side_state, memory_order_relaxed) == SIDE_OFFERED ||
+         atomic_load_explicit(&pool->stopping, memory_order_relaxed);
+}
+
+/* The caller puts out work and then looks for sleepers; a worker counts itself as one and then
+ * looks for work: in any order, one of them sees the other. */
 static void sleep_for_work(struct lm_pool *pool)
 {
   atomic_fetch_add(&pool->sleepers, 1);
   unsigned calls = atomic_load(&pool->calls);
-  if (atomic_load(&pool->untaken) <= 0 && !atomic_load(&pool->stopping)) {
-    futex_wait(&pool->calls, calls);
+  if (atomic_load(&pool->untaken) <= 0 && atomic_load(&pool->side_state) != SIDE_OFFERED &&
+      !atomic_load(&pool->stopping)) {
+    lm_futex_wait(&pool->calls, calls);
   }
   atomic_fetch_sub(&pool->sleepers, 1);
 }
@@ -220,50 +219,41 @@ static void *worker(void *arg)
   struct lm_pool *pool = lane->pool;
   here = (struct position){pool, lane->number};
   while (!atomic_load(&pool->stopping)) {
-    if (!work(pool, lane) && !spin_for_work(pool)) {
+    if (!work(pool, lane) && !work_aside(pool, lane) && !spin_until(pool, is_work_due, 0)) {
       sleep_for_work(pool);
     }
   }
   return NULL;
 }
 
-static void wake(struct lm_pool *pool, int64_t threads)
+/* Wakes workers for so many chunks, as far as there are CPUs for them beside those awake. */
+static void wake(struct lm_pool *pool, int64_t chunks)
 {
-  if (atomic_load(&pool->sleepers) > 0) {
-    atomic_fetch_add(&pool->calls, 1);
-    futex_wake(&pool->calls, threads > MOST_THREADS ? MOST_THREADS : (int)threads);
+  int64_t sleepers = atomic_load(&pool->sleepers);
+  if (sleepers > 0) {
+    int64_t room = pool->most_awake - (pool->threads - sleepers);
+    int64_t wanted = chunks < room ? chunks : room;
+    if (wanted > 0) {
+      atomic_fetch_add(&pool->calls, 1);
+      lm_futex_wake(&pool->calls, (int)wanted);
+    }
   }
 }
 
-static bool spin_for_end(struct lm_pool *pool, int64_t chunks)
+static inline bool is_end(struct lm_pool *pool, int64_t chunks)
 {
-  if (atomic_load_explicit(&pool->done, memory_order_acquire) == chunks) {
-    return true;
-  }
-  if (!pool->spins) {
-    return false;
-  }
-  int64_t end = lm_clock_ns() + SPIN_NANOSECONDS;
-  do {
-    for (int i = 0; i < POLLS_PER_LOOK; i++) {
-      if (atomic_load_explicit(&pool->done, memory_order_acquire) == chunks) {
-        return true;
-      }
-      relax();
-    }
-  } while (lm_clock_ns() < end);
-  return false;
+  return atomic_load_explicit(&pool->done, memory_order_acquire) == chunks;
 }
 
 static void wait_for_end(struct lm_pool *pool, int64_t chunks)
 {
-  if (spin_for_end(pool, chunks)) {
+  if (is_end(pool, chunks) || spin_until(pool, is_end, chunks)) {
     return;
   }
   while (atomic_load(&pool->done) != chunks) {
     atomic_store(&pool->caller_sleeps, 1);
     if (atomic_load(&pool->done) != chunks) {
-      futex_wait(&pool->caller_sleeps, 1);
+      lm_futex_wait(&pool->caller_sleeps, 1);
     }
     atomic_store(&pool->caller_sleeps, 0);
   }
@@ -289,7 +279,7 @@ static int32_t loop_status(struct lm_pool *pool)
 static int32_t run_parallel(struct lm_pool *pool, const struct loop *loop)
 {
   pool->loop = *loop;
-  pool->loop.mode = float_mode_get();
+  pool->loop.mode = lm_float_mode_get();
   if (atomic_load_explicit(&pool->fails_from, memory_order_relaxed) != INT64_MAX) {
     atomic_store_explicit(&pool->fails_from, INT64_MAX, memory_order_relaxed);
   }
@@ -385,6 +375,44 @@ int32_t lm_pool_run(struct lm_pool *pool, int64_t n, int64_t grain, lm_pool_body
   return status;
 }
 
+/* ---- work beside the loops ---- */
+
+bool lm_pool_offer(struct lm_pool *pool, lm_pool_side_fn run, void *arg, bool must_wake)
+{
+  if (pool->threads == 1 || atomic_load(&pool->side_state) != SIDE_NONE) {
+    return false;
+  }
+  pool->side = (struct side){.run = run, .arg = arg, .mode = lm_float_mode_get()};
+  atomic_store(&pool->side_state, SIDE_OFFERED);
+  if (must_wake && atomic_load(&pool->sleepers) == pool->threads - 1) { /* nobody sees it */
+    wake(pool, 1);
+  }
+  return true;
+}
+
+static inline bool is_side_done(struct lm_pool *pool, int64_t chunks)
+{
+  (void)chunks;
+  return atomic_load_explicit(&pool->side_state, memory_order_acquire) == SIDE_DONE;
+}
+
+bool lm_pool_take_back(struct lm_pool *pool)
+{
+  unsigned state = SIDE_OFFERED;
+  if (atomic_compare_exchange_strong(&pool->side_state, &state, SIDE_NONE)) {
+    return true;
+  }
+  if (!is_side_done(pool, 0) && !spin_until(pool, is_side_done, 0)) {
+    state = SIDE_RUNNING;
+    (void)atomic_compare_exchange_strong(&pool->side_state, &state, SIDE_AWAITED);
+    while (atomic_load(&pool->side_state) == SIDE_AWAITED) {
+      lm_futex_wait(&pool->side_state, SIDE_AWAITED);
+    }
+  }
+  atomic_store(&pool->side_state, SIDE_NONE);
+  return false;
+}
+
 uint32_t lm_pool_threads(const struct lm_pool *pool)
 {
   return pool->threads;
@@ -398,20 +426,69 @@ uint32_t lm_pool_default_threads(void)
   return threads < MOST_THREADS ? threads : MOST_THREADS;
 }
 
-/* Starts the workers; signals stay the business of the program's own threads. */
-static int start_workers(struct lm_pool *pool, uint32_t *started)
+/* Signals stay the business of the program's own threads, other than those of a crash: they
+ * come to the thread that crashed, and end the process without last words where blocked. */
+static void block_signals(sigset_t *before)
 {
-  sigset_t all;
+  static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+  sigset_t blocked;
+  (void)sigfillset(&blocked);
+  for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) {
+    (void)sigdelset(&blocked, crashes[i]);
+  }
+  (void)pthread_sigmask(SIG_SETMASK, &blocked, before);
+}
+
+static void cpu_of(const struct lm_affinity *affinity, uint32_t lane, cpu_set_t *out)
+{
+  CPU_ZERO(out);
+  CPU_SET(affinity->cpu[lane % affinity->count], out);
+}
+
+/* Starts the worker of a lane, on its CPU from the beginning. */
+static int start_worker(struct lane *lane, const struct lm_affinity *affinity)
+{
+  pthread_attr_t attributes;
+  cpu_set_t cpu;
+  int failure = pthread_attr_init(&attributes);
+  if (failure != 0) {
+    return failure;
+  }
+  if (affinity != NULL && affinity->count > 0) {
+    cpu_of(affinity, lane->number, &cpu);
+    failure = pthread_attr_setaffinity_np(&attributes, sizeof cpu, &cpu);
+  }
+  if (failure == 0) {
+    failure = pthread_create(&lane->thread, &attributes, worker, lane);
+  }
+  (void)pthread_attr_destroy(&attributes);
+  return failure;
+}
+
+static int start_workers(struct lm_pool *pool, const struct lm_affinity *affinity,
+                         uint32_t *started)
+{
   sigset_t before;
-  (void)sigfillset(&all);
-  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
   int failure = 0;
+  block_signals(&before);
   for (*started = 1; *started < pool->threads && failure == 0;) {
-    struct lane *lane = &pool->lanes[*started];
-    failure = pthread_create(&lane->thread, NULL, worker, lane);
+    failure = start_worker(&pool->lanes[*started], affinity);
     *started += failure == 0 ? 1 : 0;
   }
   (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return failure;
+}
+
+/* Puts the calling thread, which is lane 0, on its CPU. */
+static int place_caller(struct lm_pool *pool, const struct lm_affinity *affinity)
+{
+  cpu_set_t cpu;
+  int failure = pthread_getaffinity_np(pthread_self(), sizeof pool->before, &pool->before);
+  if (failure == 0) {
+    cpu_of(affinity, 0, &cpu);
+    failure = pthread_setaffinity_np(pthread_self(), sizeof cpu, &cpu);
+  }
+  pool->placed = failure == 0;
   return failure;
 }
 
@@ -419,7 +496,7 @@ static void stop_workers(struct lm_pool *pool, uint32_t started)
 {
   atomic_store(&pool->stopping, true);
   atomic_fetch_add(&pool->calls, 1);
-  futex_wake(&pool->calls, MOST_THREADS);
+  lm_futex_wake(&pool->calls, MOST_THREADS);
   for (uint32_t i = 1; i < started; i++) {
     (void)pthread_join(pool->lanes[i].thread, NULL);
   }
@@ -457,22 +534,36 @@ static enum lamina_status make_pool(uint32_t threads, struct lm_pool **out, stru
   return LAMINA_OK;
 }
 
-enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out, struct lm_error *error)
+enum lamina_status lm_pool_create_on(uint32_t threads, const struct lm_affinity *affinity,
+                                     struct lm_pool **out, struct lm_error *error)
 {
+  bool placed = affinity != NULL && affinity->count > 0;
   struct lm_pool *pool;
   *out = NULL;
   LM_TRY(make_pool(threads, &pool, error));
-  pool->spins = threads <= lm_pool_default_threads();
+  uint32_t cpus = lm_pool_default_threads();
+  bool confined = placed && threads > affinity->count;
+  pool->most_awake = confined || threads < cpus ? threads : cpus;
+  pool->spins = !confined && pool->most_awake > 1;
   uint32_t started;
-  int failure = start_workers(pool, &started);
+  int failure = start_workers(pool, affinity, &started);
+  if (failure == 0 && placed) {
+    failure = place_caller(pool, affinity);
+  }
   if (failure != 0) {
     stop_workers(pool, started);
     release(pool);
     return lm_fail(error, LAMINA_E_INTERNAL, "thread %lu of %lu cannot be started: %s",
-                   (unsigned long)started + 1, (unsigned long)threads, strerror(failure));
+                   (unsigned long)(started % threads) + 1, (unsigned long)threads,
+                   strerror(failure));
   }
   *out = pool;
   return LAMINA_OK;
+}
+
+enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out, struct lm_error *error)
+{
+  return lm_pool_create_on(threads, NULL, out, error);
 }
 
 enum lamina_status lm_pool_create_shuffled(uint32_t lanes, uint64_t seed, struct lm_pool **out,
@@ -490,5 +581,8 @@ void lm_pool_free(struct lm_pool *pool)
     return;
   }
   stop_workers(pool, pool->shuffled ? 1 : pool->threads);
+  if (pool->placed) {
+    (void)pthread_setaffinity_np(pthread_self(), sizeof pool->before, &pool->before);
+  }
   release(pool);
 }

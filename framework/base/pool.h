@@ -3,8 +3,8 @@
  *
  * A loop over n with a grain has ceil(n / grain) chunks; threads take them one by one, the
  * caller included, so the caller finishes alone when the others are busy elsewhere. Idle
- * workers spin for a bounded time, then sleep on a futex. A loop inside a loop runs in the
- * calling thread. Floor 0.
+ * workers spin for a bounded time, then sleep on a futex; no more are woken than there are
+ * CPUs. A loop inside a loop runs in the calling thread. Floor 0.
  *
  * Lane numbers: 0 for the caller, 1 .. threads-1 for workers; at most one thread is in a lane
  * at a time. Loops of one pool are started by one thread at a time.
@@ -12,9 +12,10 @@
 #ifndef LM_BASE_POOL_H
 #define LM_BASE_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "base/error.h"
+#include "base/affinity.h"
 
 struct lm_pool;
 
@@ -29,6 +30,14 @@ typedef int32_t (*lm_pool_body_fn)(void *arg, int64_t begin, int64_t end, uint32
  */
 enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out,
                                   struct lm_error *error) LM_MUST_CHECK;
+
+/**
+ * The same with each thread on a CPU of its own, lane i on affinity->cpu[i % count]. The calling
+ * thread is lane 0 and has its place until it frees the pool.
+ * @param affinity  NULL or without CPUs: threads go where the system puts them
+ */
+enum lamina_status lm_pool_create_on(uint32_t threads, const struct lm_affinity *affinity,
+                                     struct lm_pool **out, struct lm_error *error) LM_MUST_CHECK;
 
 /**
  * Makes a pool of `lanes` lanes without threads: it runs the chunks of a loop in the calling
@@ -49,6 +58,25 @@ uint32_t lm_pool_threads(const struct lm_pool *pool);
  */
 int32_t lm_pool_run(struct lm_pool *pool, int64_t n, int64_t grain, lm_pool_body_fn body,
                     void *arg);
+
+/** Work beside the loops; lane as for bodies. Loops that it runs stay in its thread. */
+typedef void (*lm_pool_side_fn)(void *arg, uint32_t lane);
+
+/**
+ * Offers work to a worker that finds nothing to do in the loops; it does not disturb them, and
+ * nothing is allocated or locked. The caller must call lm_pool_take_back() before it offers more
+ * and before the pool is freed.
+ * @param must_wake  when all workers sleep, wake one; otherwise it is left to those awake
+ * @return false: nobody is there to take it, since the pool has one thread or something else is
+ *         on offer; there is nothing to take back then
+ */
+bool lm_pool_offer(struct lm_pool *pool, lm_pool_side_fn run, void *arg, bool must_wake);
+
+/**
+ * Ends an offer. @return true when nobody has begun, and nobody will: the caller does the work
+ * itself if it is still wanted; false when it is done, waiting for the end where it was running.
+ */
+bool lm_pool_take_back(struct lm_pool *pool);
 
 /** Threads that make sense here: CPUs of the affinity mask, bounded by the cgroup's quota. */
 uint32_t lm_pool_default_threads(void);

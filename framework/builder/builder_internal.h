@@ -3,6 +3,7 @@
 #define LM_BUILDER_BUILDER_INTERNAL_H
 
 #include "builder/experiment.h"
+#include "builder/keys.h"
 
 /**
  * An item of a list: a component beside keys that are the host's.
@@ -18,10 +19,11 @@ struct lm_item {
 /**
  * Takes an item apart.
  * @param what  "a node of the model", for messages
- * @param keys  NULL-terminated: the host's keys that may stand beside the component
+ * @param keys  the host's keys that may stand beside the component
  */
-enum lamina_status lm_item_parse(struct lm_value *value, const char *what, const char *const *keys,
-                                 struct lm_item *item, struct lm_error *error) LM_MUST_CHECK;
+enum lamina_status lm_item_parse(struct lm_value *value, const char *what,
+                                 const struct lm_key *keys, struct lm_item *item,
+                                 struct lm_error *error) LM_MUST_CHECK;
 
 /** The value of a host's key beside the component; NULL if it is not there. */
 struct lm_value *lm_item_get(const struct lm_item *item, const char *key);

@@ -12,9 +12,8 @@ static enum lamina_status build_dataset(struct lm_experiment *experiment, struct
                                         const char *role, struct lm_dataset **out,
                                         struct lm_error *error)
 {
-  static const char *const no_keys[] = {NULL};
   struct lm_item item;
-  LM_TRY(lm_item_parse(value, "a data set", no_keys, &item, error));
+  LM_TRY(lm_item_parse(value, "a data set", lm_item_keys(LAMINA_KIND_DATASET), &item, error));
   LM_TRY(lm_item_make_room(experiment, &item, LAMINA_KIND_DATASET, error));
   struct lm_instance_spec spec = item.spec;
   const struct lm_plugin *plugin;
@@ -78,10 +77,9 @@ static enum lamina_status build_holdout(struct lm_experiment *experiment,
 static enum lamina_status add_transform(struct lm_experiment *experiment, struct lm_value *value,
                                         struct lm_shape *records, struct lm_error *error)
 {
-  static const char *const keys[] = {"field", NULL};
   struct lm_item item;
   const char *field = "input";
-  LM_TRY(lm_item_parse(value, "a transform", keys, &item, error));
+  LM_TRY(lm_item_parse(value, "a transform", lm_item_keys(LAMINA_KIND_TRANSFORM), &item, error));
   struct lm_value *chosen = lm_item_get(&item, "field");
   if (chosen != NULL) {
     LM_TRY(lm_value_text(chosen, "field", &field, error));
@@ -152,7 +150,6 @@ static enum lamina_status build_fields(struct lm_experiment *experiment,
 enum lamina_status lm_build_data(struct lm_experiment *experiment, bool predict_only,
                                  struct lm_error *error)
 {
-  static const char *const keys[] = {"train", "test", "holdout", "transforms", "source"};
   char found[80];
   struct lm_value *root = lm_config_root(experiment->config);
   struct lm_value *data = lm_value_get(root, "data");
@@ -162,8 +159,8 @@ enum lamina_status lm_build_data(struct lm_experiment *experiment, bool predict_
                       "'data' is %s, expected a map with train, and test or holdout",
                       data == NULL ? "missing" : lm_value_describe(data, found, sizeof found));
   }
-  LM_TRY(
-      lm_value_check_keys(data, "data", keys, sizeof keys / sizeof keys[0], sizeof keys[0], error));
+  LM_TRY(lm_value_check_keys(data, "data", lm_data_keys, lm_keys_count(lm_data_keys),
+                             sizeof lm_data_keys[0], error));
   struct lm_value *source = lm_value_get(data, "source");
   if (!lm_value_is_null(source)) {
     LM_TRY(lm_value_text(source, "source", &experiment->data_source, error));

@@ -6,10 +6,6 @@
 #include "base/memory.h"
 #include "builder/builder_internal.h"
 
-static const char *const SECTIONS[] = {
-    "name",   "description", "vars",      "plugin_path", "services",     "data",    "model",
-    "freeze", "loss",        "optimizer", "schedule",    "regularizers", "metrics", "train"};
-
 void lm_experiment_free(struct lm_experiment *experiment)
 {
   if (experiment == NULL) {
@@ -67,8 +63,8 @@ static enum lamina_status check_sections(struct lm_experiment *experiment, struc
 {
   struct lm_value *root = lm_config_root(experiment->config);
   char found[80];
-  LM_TRY(lm_value_check_keys(root, "the experiment", SECTIONS, sizeof SECTIONS / sizeof SECTIONS[0],
-                             sizeof SECTIONS[0], error));
+  LM_TRY(lm_value_check_keys(root, "the experiment", lm_root_keys, lm_keys_count(lm_root_keys),
+                             sizeof lm_root_keys[0], error));
   struct lm_value *services = lm_value_get(root, "services");
   if (!lm_value_is_null(services) && services->kind != LM_VALUE_MAP) {
     return lm_fail_at(error, LAMINA_E_INVALID, &services->where,

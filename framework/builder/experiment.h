@@ -61,9 +61,9 @@ struct lm_experiment {
 
 /** What the builder needs from outside, and what it may leave out. */
 struct lm_experiment_options {
-  struct lm_registry *registry; /* borrowed */
-  struct lm_pool *pool;         /* borrowed */
-  void (*log)(void *arg, int32_t level, const char *sentence);
+  struct lm_registry *registry;                                /* borrowed */
+  struct lm_pool *pool;                                        /* borrowed */
+  void (*log)(void *arg, int32_t level, const char *sentence); /* called from any thread */
   void *log_arg;
   bool predict_only; /* data.train is only what the model reads: no losses, metrics, optimizer */
 };

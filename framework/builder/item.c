@@ -6,32 +6,29 @@
 
 #include "builder/builder_internal.h"
 
-static bool is_host_key(const char *key, const char *const *keys)
+static bool is_host_key(const char *key, const struct lm_key *keys)
 {
-  for (size_t i = 0; keys[i] != NULL; i++) {
-    if (strcmp(keys[i], key) == 0) {
+  for (size_t i = 0; keys[i].name != NULL; i++) {
+    if (strcmp(keys[i].name, key) == 0) {
       return true;
     }
   }
   return false;
 }
 
-static void list_keys(const char *const *keys, struct lm_error *error)
+static void list_keys(const struct lm_key *keys, struct lm_error *error)
 {
-  for (size_t i = 0; keys[i] != NULL; i++) {
-    lm_error_suffix(error, "%s%s", i == 0 ? "" : ", ", keys[i]);
+  for (size_t i = 0; keys[i].name != NULL; i++) {
+    lm_error_suffix(error, "%s%s", i == 0 ? "" : ", ", keys[i].name);
   }
 }
 
 /* Two keys that are not the host's: one is a plugin, the other likely a misspelt host key. */
 static enum lamina_status refuse_second(const struct lm_pair *first, const struct lm_pair *second,
-                                        const char *what, const char *const *keys,
+                                        const char *what, const struct lm_key *keys,
                                         struct lm_error *error)
 {
-  size_t count = 0;
-  while (keys[count] != NULL) {
-    count++;
-  }
+  size_t count = lm_keys_count(keys);
   const char *near_first = lm_spelling_nearest(first->key, keys, count, sizeof *keys);
   const char *near_second = lm_spelling_nearest(second->key, keys, count, sizeof *keys);
   const struct lm_pair *odd = near_second == NULL && near_first != NULL ? first : second;
@@ -48,8 +45,9 @@ static enum lamina_status refuse_second(const struct lm_pair *first, const struc
   return LAMINA_E_INVALID;
 }
 
-enum lamina_status lm_item_parse(struct lm_value *value, const char *what, const char *const *keys,
-                                 struct lm_item *item, struct lm_error *error)
+enum lamina_status lm_item_parse(struct lm_value *value, const char *what,
+                                 const struct lm_key *keys, struct lm_item *item,
+                                 struct lm_error *error)
 {
   char found[80];
   const struct lm_pair *component = NULL;

@@ -11,11 +11,6 @@
 #include "base/memory.h"
 #include "builder/builder_internal.h"
 
-static const char *const NODE_KEYS[] = {"name", "inputs",   "share", "freeze",
-                                        "init", "in_place", "fuse",  NULL};
-static const char *const LOSS_KEYS[] = {"name", "inputs", "weight", NULL};
-static const char *const METRIC_KEYS[] = {"name", "inputs", NULL};
-
 /*
  * The node that has a name already. Metrics have names of their own, which are the keys of
  * reports: the metric mse is "mse" beside a loss mse.
@@ -266,7 +261,8 @@ static enum lamina_status add_nodes(struct lm_experiment *experiment, struct lm_
   for (size_t i = 0; i < model->count; i++) {
     struct lm_item item;
     struct lm_node *node;
-    LM_TRY(lm_item_parse(model->items[i], "a node of the model", NODE_KEYS, &item, error));
+    LM_TRY(lm_item_parse(model->items[i], "a node of the model", lm_item_keys(LAMINA_KIND_LAYER),
+                         &item, error));
     LM_TRY(lm_build_node(experiment, &item, LM_NODE_LAYER, &node, error));
   }
   return LAMINA_OK;
@@ -383,7 +379,7 @@ static enum lamina_status add_judges(struct lm_experiment *experiment, const cha
                         "'%s' has more than %d items", section, LM_MAX_FACTS);
     }
     LM_TRY(lm_item_parse(items.items[i], kind == LM_NODE_LOSS ? "a loss" : "a metric",
-                         kind == LM_NODE_LOSS ? LOSS_KEYS : METRIC_KEYS, &item, error));
+                         lm_item_keys(plugin_kind(kind)), &item, error));
     LM_TRY(lm_build_node(experiment, &item, kind, &node, error));
     LM_TRY(connect_judge(experiment, &item, node, error));
     struct lm_value *weight = lm_item_get(&item, "weight");

@@ -48,9 +48,9 @@ static const struct lamina_setting early_stopping_rows[] = {
     .stride = sizeof table_rows[0]                                                        \
   }
 
-static const struct lm_settings train_table = TABLE("the train section", train_rows);
-static const struct lm_settings checkpoint_table = TABLE("train.checkpoint", checkpoint_rows);
-static const struct lm_settings early_stopping_table =
+const struct lm_settings lm_train_table = TABLE("the train section", train_rows);
+const struct lm_settings lm_checkpoint_table = TABLE("train.checkpoint", checkpoint_rows);
+const struct lm_settings lm_early_stopping_table =
     TABLE("train.early_stopping", early_stopping_rows);
 
 /* The map of a key of the root or of another map, made when it is missing. */
@@ -121,7 +121,7 @@ enum lamina_status lm_build_train(struct lm_experiment *experiment, struct lm_er
   struct lm_value *checkpoint = NULL;
   LM_TRY(take_map(experiment, root, "train", &train, error));
   bool has_epochs = lm_value_get(train, "epochs") != NULL;
-  LM_TRY(fill(experiment, &train_table, train, nested, &experiment->train, error));
+  LM_TRY(fill(experiment, &lm_train_table, train, nested, &experiment->train, error));
   if (experiment->train.steps > 0 && !has_epochs) {
     experiment->train.epochs = 1000000000;
     struct lm_value *epochs = lm_value_get(train, "epochs");
@@ -130,11 +130,11 @@ enum lamina_status lm_build_train(struct lm_experiment *experiment, struct lm_er
     }
   }
   LM_TRY(take_map(experiment, train, "checkpoint", &checkpoint, error));
-  LM_TRY(fill(experiment, &checkpoint_table, checkpoint, NULL, &experiment->checkpoint, error));
+  LM_TRY(fill(experiment, &lm_checkpoint_table, checkpoint, NULL, &experiment->checkpoint, error));
   if (lm_value_get(train, "early_stopping") != NULL) {
     struct lm_value *early_stopping = NULL;
     LM_TRY(take_map(experiment, train, "early_stopping", &early_stopping, error));
-    LM_TRY(fill(experiment, &early_stopping_table, early_stopping, NULL,
+    LM_TRY(fill(experiment, &lm_early_stopping_table, early_stopping, NULL,
                 &experiment->early_stopping, error));
     experiment->early_stopping.enabled = 1;
   }

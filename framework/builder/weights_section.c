@@ -152,7 +152,6 @@ static enum lamina_status default_init(struct lm_experiment *experiment, uint32_
   const struct lm_parameter *weight = experiment->graph->parameters[parameter];
   struct lm_config *document = NULL;
   struct lm_item item;
-  static const char *const no_keys[] = {NULL};
   char *text = lm_format("init: %s\n", weight->init);
   if (text == NULL) {
     return lm_fail_memory(error, 0);
@@ -161,7 +160,7 @@ static enum lamina_status default_init(struct lm_experiment *experiment, uint32_
       lm_config_parse(text, strlen(text), weight->name, NULL, 0, &document, error);
   if (status == LAMINA_OK) {
     struct lm_value *value = lm_value_get(lm_config_root(document), "init");
-    status = lm_item_parse(value, "an initializer", no_keys, &item, error);
+    status = lm_item_parse(value, "an initializer", lm_no_keys, &item, error);
   }
   if (status == LAMINA_OK) {
     item.spec.where = (struct lm_where){0};
@@ -178,7 +177,6 @@ static enum lamina_status default_init(struct lm_experiment *experiment, uint32_
 
 enum lamina_status lm_build_initializers(struct lm_experiment *experiment, struct lm_error *error)
 {
-  static const char *const no_keys[] = {NULL};
   uint32_t count = experiment->graph->n_parameters;
   experiment->initializers = lm_alloc(count, sizeof *experiment->initializers);
   if (experiment->initializers == NULL) {
@@ -194,7 +192,7 @@ enum lamina_status lm_build_initializers(struct lm_experiment *experiment, struc
       LM_TRY(default_init(experiment, i, error));
       continue;
     }
-    LM_TRY(lm_item_parse(chosen, "an initializer", no_keys, &item, error));
+    LM_TRY(lm_item_parse(chosen, "an initializer", lm_no_keys, &item, error));
     LM_TRY(lm_item_instance(experiment, &item, LAMINA_KIND_INITIALIZER, NULL,
                             &experiment->initializers[i], error));
   }
@@ -227,7 +225,6 @@ static enum lamina_status match_regularizer(struct lm_experiment *experiment,
 
 enum lamina_status lm_build_regularizers(struct lm_experiment *experiment, struct lm_error *error)
 {
-  static const char *const keys[] = {"weights", NULL};
   struct lm_items items;
   lm_items_of(lm_value_get(lm_config_root(experiment->config), "regularizers"), &items);
   experiment->regularizers = lm_alloc(items.count, sizeof *experiment->regularizers);
@@ -238,7 +235,8 @@ enum lamina_status lm_build_regularizers(struct lm_experiment *experiment, struc
     struct lm_item item;
     struct lm_experiment_regularizer *regularizer =
         &experiment->regularizers[experiment->n_regularizers++];
-    LM_TRY(lm_item_parse(items.items[i], "a regularizer", keys, &item, error));
+    LM_TRY(lm_item_parse(items.items[i], "a regularizer", lm_item_keys(LAMINA_KIND_REGULARIZER),
+                         &item, error));
     LM_TRY(lm_item_instance(experiment, &item, LAMINA_KIND_REGULARIZER, NULL,
                             &regularizer->instance, error));
     regularizer->applies = lm_alloc(experiment->graph->n_parameters, sizeof *regularizer->applies);
@@ -254,7 +252,6 @@ enum lamina_status lm_build_regularizers(struct lm_experiment *experiment, struc
 
 enum lamina_status lm_build_optimizer(struct lm_experiment *experiment, struct lm_error *error)
 {
-  static const char *const no_keys[] = {NULL};
   struct lm_item item;
   struct lm_value *root = lm_config_root(experiment->config);
   struct lm_value *optimizer = lm_value_get(root, "optimizer");
@@ -263,13 +260,13 @@ enum lamina_status lm_build_optimizer(struct lm_experiment *experiment, struct l
     return lm_fail_at(error, LAMINA_E_INVALID, &root->where,
                       "'optimizer' is missing, expected one such as {sgd: {rate: 0.1}}");
   }
-  LM_TRY(lm_item_parse(optimizer, "the optimizer", no_keys, &item, error));
+  LM_TRY(lm_item_parse(optimizer, "the optimizer", lm_no_keys, &item, error));
   LM_TRY(lm_item_instance(experiment, &item, LAMINA_KIND_OPTIMIZER, NULL, &experiment->optimizer,
                           error));
   if (lm_value_is_null(schedule)) {
     return LAMINA_OK;
   }
-  LM_TRY(lm_item_parse(schedule, "the schedule", no_keys, &item, error));
+  LM_TRY(lm_item_parse(schedule, "the schedule", lm_no_keys, &item, error));
   return lm_item_instance(experiment, &item, LAMINA_KIND_SCHEDULE, NULL, &experiment->schedule,
                           error);
 }

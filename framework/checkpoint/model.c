@@ -8,47 +8,35 @@
 
 #include "base/memory.h"
 
-/** Something to keep: its name and where it is in memory. */
-struct kept {
-  char *name;
-  struct lamina_type type;
-  void *data;
-};
-
-struct list {
-  struct kept *items;
-  size_t count, capacity;
-};
-
-static void release_list(struct list *list)
+void lm_kept_release(struct lm_kept_list *list)
 {
   for (size_t i = 0; i < list->count; i++) {
     lm_free(list->items[i].name);
   }
   lm_free(list->items);
-  *list = (struct list){0};
+  *list = (struct lm_kept_list){0};
 }
 
-/* Takes the name over. */
-static bool add(struct list *list, char *name, const struct lamina_type *type, void *data)
+bool lm_kept_add(struct lm_kept_list *list, char *name, const struct lamina_type *type, void *data)
 {
   if (name == NULL ||
       !lm_grow((void **)&list->items, &list->capacity, list->count + 1, sizeof *list->items)) {
     lm_free(name);
     return false;
   }
-  list->items[list->count++] = (struct kept){name, *type, data};
+  list->items[list->count++] = (struct lm_kept){name, *type, data};
   return true;
 }
 
-static bool add_slots(struct list *list, const struct lm_store *store)
+static bool add_slots(struct lm_kept_list *list, const struct lm_store *store)
 {
   const struct lm_graph *graph = store->graph;
   for (uint32_t s = 0; s < store->n_slots; s++) {
     for (uint32_t i = 0; i < graph->n_parameters; i++) {
       if (lm_store_is_trained(store, i) &&
-          !add(list, lm_format("optimizer/%s/%s", store->slot_names[s], graph->parameters[i]->name),
-               &graph->parameters[i]->shape.type, store->slots[s] + store->offsets[i])) {
+          !lm_kept_add(
+              list, lm_format("optimizer/%s/%s", store->slot_names[s], graph->parameters[i]->name),
+              &graph->parameters[i]->shape.type, store->slots[s] + store->offsets[i])) {
         return false;
       }
     }
@@ -56,13 +44,13 @@ static bool add_slots(struct list *list, const struct lm_store *store)
   return true;
 }
 
-static bool add_transforms(struct list *list, const struct lm_transforms *transforms)
+static bool add_transforms(struct lm_kept_list *list, const struct lm_transforms *transforms)
 {
   for (size_t t = 0; t < transforms->count; t++) {
     const struct lm_transform *transform = transforms->items[t];
     for (uint32_t i = 0; i < transform->n_states; i++) {
-      if (!add(list, lm_copy_text(transform->state_names[i]), &transform->states[i].type,
-               transform->states[i].data)) {
+      if (!lm_kept_add(list, lm_copy_text(transform->state_names[i]), &transform->states[i].type,
+                       transform->states[i].data)) {
         return false;
       }
     }
@@ -70,19 +58,19 @@ static bool add_transforms(struct list *list, const struct lm_transforms *transf
   return true;
 }
 
-static bool collect(struct list *list, const struct lm_experiment *experiment,
-                    const struct lm_store *store, bool with_optimizer)
+bool lm_kept_collect(struct lm_kept_list *list, const struct lm_experiment *experiment,
+                     const struct lm_store *store, bool with_optimizer)
 {
   const struct lm_graph *graph = store->graph;
   for (uint32_t i = 0; i < graph->n_parameters; i++) {
-    if (!add(list, lm_copy_text(graph->parameters[i]->name), &graph->parameters[i]->shape.type,
-             store->weight_views[i].data)) {
+    if (!lm_kept_add(list, lm_copy_text(graph->parameters[i]->name),
+                     &graph->parameters[i]->shape.type, store->weight_views[i].data)) {
       return false;
     }
   }
   for (uint32_t i = 0; i < graph->n_states; i++) {
-    if (!add(list, lm_copy_text(graph->states[i]->name), &graph->states[i]->shape.type,
-             store->state_views[i].data)) {
+    if (!lm_kept_add(list, lm_copy_text(graph->states[i]->name), &graph->states[i]->shape.type,
+                     store->state_views[i].data)) {
       return false;
     }
   }
@@ -94,7 +82,7 @@ static bool collect(struct list *list, const struct lm_experiment *experiment,
 
 static enum lamina_status write_file(const char *path, const char *previous,
                                      const struct lm_model_content *content,
-                                     const struct list *list, const char *text,
+                                     const struct lm_kept_list *list, const char *text,
                                      struct lm_error *error)
 {
   size_t n_tensors = list->count + content->n_tensors;
@@ -132,17 +120,17 @@ out:
 enum lamina_status lm_model_save(const char *path, const char *previous,
                                  const struct lm_model_content *content, struct lm_error *error)
 {
-  struct list list = {0};
+  struct lm_kept_list list = {0};
   struct lm_text text = {0};
   enum lamina_status status;
   lm_value_write(lm_config_root(content->experiment->config), &text);
   if (!lm_text_ok(&text) ||
-      !collect(&list, content->experiment, content->store, content->with_optimizer)) {
+      !lm_kept_collect(&list, content->experiment, content->store, content->with_optimizer)) {
     status = lm_fail_memory(error, 0);
   } else {
     status = write_file(path, previous, content, &list, lm_text_get(&text), error);
   }
-  release_list(&list);
+  lm_kept_release(&list);
   lm_text_release(&text);
   return status;
 }
@@ -150,7 +138,7 @@ enum lamina_status lm_model_save(const char *path, const char *previous,
 /* ---- loading ---- */
 
 static enum lamina_status load_one(const struct lm_safetensors_file *file, const char *path,
-                                   const struct kept *kept, struct lm_error *error)
+                                   const struct lm_kept *kept, struct lm_error *error)
 {
   char own[160];
   char other[160];
@@ -177,7 +165,7 @@ static enum lamina_status load_one(const struct lm_safetensors_file *file, const
  * are not in the list.
  */
 static enum lamina_status refuse_others(const struct lm_safetensors_file *file, const char *path,
-                                        const struct list *list, struct lm_error *error)
+                                        const struct lm_kept_list *list, struct lm_error *error)
 {
   for (size_t t = 0; t < lm_safetensors_count(file); t++) {
     const char *name = lm_safetensors_at(file, t)->name;
@@ -197,9 +185,9 @@ enum lamina_status lm_model_load(const struct lm_safetensors_file *file, const c
                                  struct lm_experiment *experiment, struct lm_store *store,
                                  bool with_optimizer, struct lm_error *error)
 {
-  struct list list = {0};
+  struct lm_kept_list list = {0};
   enum lamina_status status = LAMINA_OK;
-  if (!collect(&list, experiment, store, with_optimizer)) {
+  if (!lm_kept_collect(&list, experiment, store, with_optimizer)) {
     status = lm_fail_memory(error, 0);
   }
   for (size_t i = 0; i < list.count && status == LAMINA_OK; i++) {
@@ -208,7 +196,7 @@ enum lamina_status lm_model_load(const struct lm_safetensors_file *file, const c
   if (status == LAMINA_OK && with_optimizer) {
     status = refuse_others(file, path, &list, error);
   }
-  release_list(&list);
+  lm_kept_release(&list);
   return status;
 }
 

@@ -12,6 +12,26 @@
 #include "checkpoint/safetensors.h"
 #include "executor/store.h"
 
+/** A tensor that is kept: its name in files, and where it is in memory (type.dims borrowed). */
+struct lm_kept {
+  char *name;
+  struct lamina_type type;
+  void *data;
+};
+
+/** All that is kept of a model; zero-initialise. */
+struct lm_kept_list {
+  struct lm_kept *items;
+  size_t count, capacity;
+};
+
+/** Lists what files hold of a model, the optimizer's states if asked for; false: no memory. */
+bool lm_kept_collect(struct lm_kept_list *list, const struct lm_experiment *experiment,
+                     const struct lm_store *store, bool with_optimizer);
+/** Adds one more. Takes the name over, which may be NULL for lack of memory: false then. */
+bool lm_kept_add(struct lm_kept_list *list, char *name, const struct lamina_type *type, void *data);
+void lm_kept_release(struct lm_kept_list *list);
+
 /** What goes into a file. */
 struct lm_model_content {
   const struct lm_experiment *experiment;

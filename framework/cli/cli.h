@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "builder/experiment.h"
+#include "cli/catalog.h"
 
 enum { LM_CLI_SETS = 256, LM_CLI_ARGS = 16 };
 
@@ -28,8 +29,9 @@ struct lm_cli {
   char *plugin_path_absolute; /* owned */
   char seed[64];
   uint32_t threads; /* 0: as many as make sense */
-  double seconds;   /* --seconds; 0: not given */
-  bool resume, json, yaml, classes, all, quiet, help, profile, dot;
+  struct lm_affinity affinity;
+  double seconds; /* --seconds; 0: not given */
+  bool resume, json, yaml, markdown, classes, all, quiet, help, profile, dot, watch;
   uint32_t load_seconds; /* LAMINA_LOAD_SECONDS: time for a plugin to load and set up; 0: usual */
   bool terminal, line_open; /* standard error is one; a progress line stands on it */
   struct lm_registry *registry;
@@ -51,6 +53,27 @@ enum lamina_status lm_command_predict(struct lm_cli *cli, struct lm_error *error
 enum lamina_status lm_command_list(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_conform(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_inspect(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_schema(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_manual(struct lm_cli *cli, struct lm_error *error);
+
+/** Registers the plugins that are linked into the program. */
+void lm_cli_preload(void);
+
+/** The text of --help. */
+void lm_cli_help_text(struct lm_text *out);
+
+/** How to make a catalog for this command line. */
+struct lm_catalog_options lm_cli_catalog_options(struct lm_cli *cli);
+
+/** Whether the program has a command of that name. */
+bool lm_cli_has_command(const char *name);
+
+struct lm_train_options;
+
+/** Trains a built experiment, showing progress and result; adds the observer to the options. */
+enum lamina_status lm_cli_train(struct lm_cli *cli, struct lm_experiment *experiment,
+                                struct lm_train_options *options,
+                                struct lm_error *error) LM_MUST_CHECK;
 
 /** Reads an integer in a range; name says whose, for the sentence of LAMINA_E_USAGE. */
 enum lamina_status lm_cli_number(const char *name, const char *text, long long least,
@@ -99,6 +122,8 @@ enum lamina_status lm_cli_plan_text(const struct lm_experiment *experiment, stru
 void lm_guard_install(void);
 /** The program comes to its end by itself: whatever exits before was a plugin. */
 void lm_guard_finish(void);
+/** From now on last words are put there, as a text, and not printed. Memory of zeros. */
+void lm_guard_report_to(char *words, size_t size);
 /** From now on a plugin that takes longer to return ends the program; seconds 0: no more watch. */
 void lm_guard_watch(uint32_t seconds);
 /** Lets SIGINT and SIGTERM set the flag, once; a second one ends the program. */

@@ -1,7 +1,8 @@
 /*
  * Progress. The line is written five times a second at most and never longer than the terminal
  * is wide, because one that wraps cannot be rewritten; what does not fit gives the bar its size,
- * or is left out. Whoever else writes to standard error clears the line first.
+ * or is left out. Whoever else writes to standard error clears the line first, and holds the
+ * stream while it is at it: plugins may have something to say in any thread.
  */
 #include "cli/display.h"
 
@@ -31,10 +32,12 @@ static size_t terminal_width(void)
 
 void lm_cli_clear_line(struct lm_cli *cli)
 {
+  flockfile(stderr);
   if (cli->line_open) {
     (void)fputs("\r\033[K", stderr);
     cli->line_open = false;
   }
+  funlockfile(stderr);
 }
 
 void lm_display_init(struct lm_display *display, struct lm_cli *cli)
@@ -105,10 +108,12 @@ static void write_line(struct lm_display *display, const struct lm_train_status 
     add_bar(&head, width - taken < BAR_MOST ? width - taken : BAR_MOST, done);
   }
   lm_text_add(&head, lm_text_get(&tail));
+  flockfile(stderr);
   lm_cli_clear_line(display->cli);
   (void)fprintf(stderr, "%.*s", (int)width, lm_text_get(&head));
   (void)fflush(stderr);
   display->cli->line_open = true;
+  funlockfile(stderr);
   lm_text_release(&head);
   lm_text_release(&tail);
 }

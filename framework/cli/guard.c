@@ -20,10 +20,25 @@ static volatile sig_atomic_t finished;
 static volatile sig_atomic_t stop_flag;
 static const char *volatile watched;
 static volatile sig_atomic_t ticks;
+static char *place; /* where last words go; NULL: to standard error */
+static size_t place_left;
+
+void lm_guard_report_to(char *words, size_t size)
+{
+  place = words;
+  place_left = size - 1;
+}
 
 static void say(const char *text)
 {
   size_t length = strlen(text);
+  if (place != NULL) {
+    length = length < place_left ? length : place_left;
+    memcpy(place, text, length);
+    place += length;
+    place_left -= length;
+    return;
+  }
   while (length > 0) {
     ssize_t wrote = write(STDERR_FILENO, text, length);
     if (wrote <= 0) {
@@ -38,7 +53,9 @@ static void say(const char *text)
 static void blame(const char *otherwise, const char *what)
 {
   const char *plugin = lm_guard_current();
-  say("\nlamina: ");
+  if (place == NULL) {
+    say("\nlamina: ");
+  }
   say(plugin == NULL ? otherwise : plugin);
   say(what);
 }

@@ -27,12 +27,17 @@ void lm_cli_add_plain(struct lm_text *out, const char *text)
   }
 }
 
+struct lm_settings lm_cli_settings_of(const struct lm_plugin *plugin, const char *owner)
+{
+  return (struct lm_settings){.owner = owner,
+                              .rows = plugin->info.settings,
+                              .count = plugin->info.n_settings,
+                              .stride = plugin->info.setting_stride};
+}
+
 struct lamina_setting lm_cli_setting(const struct lm_plugin *plugin, uint32_t i)
 {
-  struct lamina_setting row;
-  const char *rows = (const char *)plugin->info.settings;
-  memcpy(&row, rows + (size_t)i * plugin->info.setting_stride, sizeof row);
-  return row;
+  return plugin->info.settings[i];
 }
 
 const char *lm_cli_type_words(const char *type)
@@ -182,6 +187,9 @@ enum lamina_status lm_cli_inspect(const struct lm_plugin *plugin, enum lm_cli_fo
       break;
     case LM_CLI_JSON:
       lm_cli_inspect_json(plugin, out);
+      break;
+    case LM_CLI_MARKDOWN:
+      lm_cli_inspect_markdown(plugin, out);
       break;
   }
   return lm_text_ok(out) ? LAMINA_OK : lm_fail_memory(error, 0);

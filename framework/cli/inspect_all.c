@@ -129,26 +129,27 @@ static bool describe_end(const struct end *end, uint32_t limit_ms, const char *p
   return false;
 }
 
-static enum lamina_status try_plugin(struct tour *tour, const char *path, bool *loads)
+enum lamina_status lm_cli_try_plugin(struct lm_registry *registry, const char *path,
+                                     uint32_t limit_ms, struct lm_text *out, bool *loads,
+                                     struct lm_error *error)
 {
   int ends[2];
   struct end end = {0};
   if (pipe2(ends, O_CLOEXEC) != 0) {
-    return lm_fail(tour->error, LAMINA_E_INTERNAL, "a pipe cannot be made: %s", strerror(errno));
+    return lm_fail(error, LAMINA_E_INTERNAL, "a pipe cannot be made: %s", strerror(errno));
   }
   pid_t child = fork();
   if (child == 0) {
-    run_child(tour->registry, path, ends[1]);
+    run_child(registry, path, ends[1]);
   }
   (void)close(ends[1]);
   if (child < 0) {
     (void)close(ends[0]);
-    return lm_fail(tour->error, LAMINA_E_INTERNAL, "a process cannot be started: %s",
-                   strerror(errno));
+    return lm_fail(error, LAMINA_E_INTERNAL, "a process cannot be started: %s", strerror(errno));
   }
-  watch_child(child, ends[0], tour->limit_ms, &end);
+  watch_child(child, ends[0], limit_ms, &end);
   (void)close(ends[0]);
-  *loads = describe_end(&end, tour->limit_ms, path, tour->out);
+  *loads = describe_end(&end, limit_ms, path, out);
   return LAMINA_OK;
 }
 
@@ -163,7 +164,8 @@ static void visit(void *arg, const struct lm_listing *listing)
   if (listing->refusal != NULL) {
     lm_cli_add_plain(tour->out, listing->refusal);
   } else {
-    tour->status = try_plugin(tour, listing->path, &loads);
+    tour->status = lm_cli_try_plugin(tour->registry, listing->path, tour->limit_ms, tour->out,
+                                     &loads, tour->error);
   }
   lm_text_add(tour->out, "\n");
   tour->faulty += loads ? 0 : 1;

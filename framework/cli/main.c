@@ -26,6 +26,8 @@ static const struct command commands[] = {
     {"list", lm_command_list, "[KIND]", "plugins on the search path; loads none of them"},
     {"conform", lm_command_conform, "FILE.so", "does a plugin keep the rules? --rules prints them"},
     {"inspect", lm_command_inspect, "KIND NAME | --all", "what a plugin says of itself"},
+    {"schema", lm_command_schema, "", "a JSON Schema of experiments, for editors"},
+    {"manual", lm_command_manual, "[PAGE]", "a page for man: lamina, experiment or plugins"},
 };
 
 static const char OPTIONS[] =
@@ -33,15 +35,19 @@ static const char OPTIONS[] =
     "  --set KEY=VALUE     override a value of the experiment, such as train.epochs=3\n"
     "  --run-dir DIR       train: the run folder; default runs/NAME\n"
     "  --resume            train: continue from the run folder's checkpoint\n"
+    "  --watch             train: take in plugins that are rebuilt meanwhile, and outlive them\n"
     "  --profile           train: say where the time went, node by node\n"
     "  --seconds S         bench: length of a repetition; default 2\n"
     "  --threads N         threads to compute with; results do not depend on it\n"
+    "  --affinity CPUS     keep each thread on a CPU: none (the default), spread, or a list such\n"
+    "                      as 0,2,4-7 or 0-14:2, in the order of the threads\n"
     "  --seed N            the same as --set train.seed=N\n"
     "  --plugin-path DIRS  look for plugins here first; ':' between folders\n"
     "  --input DATA        predict: a CSV or IDX file, or a data set as in an experiment\n"
     "  --output FILE       predict: write there instead of to standard output\n"
     "  --classes           predict: the class of each sample in front\n"
     "  --json, --yaml      other forms of output\n"
+    "  --markdown          inspect: the settings as a table for a plugin's page\n"
     "  --dot               summary: the graph in the language of Graphviz\n"
     "  --all               inspect: every plugin on the search path\n"
     "  --only IDS, --skip IDS   conform: these requirements, or all but these: L05,P\n"
@@ -57,18 +63,19 @@ static const char OPTIONS[] =
     "Environment\n"
     "  LAMINA_PLUGIN_PATH   folders of plugins, after those of --plugin-path\n"
     "  LAMINA_LOAD_SECONDS  how long a plugin may take to load and set up; default 30\n"
-    "  LAMINA_DEBUG=loader  says how each plugin is found\n"
+    "  LAMINA_DEBUG=loader  says how each plugin is found; watch: what --watch does\n"
     "\n"
     "Exit codes: 0 done, 64 usage, 65 bad input, 66 missing input, 70 internal or a broken\n"
     "plugin, 71 memory, 74 input or output, 75 stopped by a signal with a checkpoint written.\n";
 
-static void print_help(void)
+void lm_cli_help_text(struct lm_text *out)
 {
-  (void)printf("Usage: lamina COMMAND ARGUMENTS [OPTIONS]\n\nCommands\n");
+  lm_text_add(out, "Usage: lamina COMMAND ARGUMENTS [OPTIONS]\n\nCommands\n");
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-    (void)printf("  %-8s %-20s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+    lm_text_addf(out, "  %-8s %-20s %s\n", commands[i].name, commands[i].arguments,
+                 commands[i].summary);
   }
-  (void)printf("\n%s", OPTIONS);
+  lm_text_addf(out, "\n%s", OPTIONS);
 }
 
 static const struct command *find_command(const char *name)
@@ -79,6 +86,11 @@ static const struct command *find_command(const char *name)
     }
   }
   return NULL;
+}
+
+bool lm_cli_has_command(const char *name)
+{
+  return find_command(name) != NULL;
 }
 
 static enum lamina_status refuse_command(const char *name, struct lm_error *error)
@@ -135,9 +147,12 @@ int main(int argc, char **argv)
   struct lm_error error = {0};
   open_standard_streams();
   lm_guard_install();
+  lm_cli_preload();
   enum lamina_status status = lm_cli_parse(argc, argv, &cli, &error);
   if (status == LAMINA_OK && cli.command == NULL) {
-    print_help();
+    struct lm_text help = {0};
+    lm_cli_help_text(&help);
+    status = lm_cli_print(&help, &error);
   } else if (status == LAMINA_OK && strcmp(cli.command, "--version") == 0) {
     (void)printf("lamina %s, plugin ABI %d.%d\n", LM_VERSION, LAMINA_ABI_MAJOR, LAMINA_ABI_MINOR);
   } else if (status == LAMINA_OK) {

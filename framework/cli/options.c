@@ -8,7 +8,7 @@
 
 #include "cli/cli.h"
 
-enum option_kind { FLAG, TEXT, SET, SEED, THREADS, SECONDS };
+enum option_kind { FLAG, TEXT, SET, SEED, THREADS, AFFINITY, SECONDS };
 
 struct option {
   const char *name;
@@ -22,9 +22,11 @@ static const struct option options[] = {
     {"--set", SET, 0},
     {"--run-dir", TEXT, AT(run_dir)},
     {"--resume", FLAG, AT(resume)},
+    {"--watch", FLAG, AT(watch)},
     {"--profile", FLAG, AT(profile)},
     {"--seconds", SECONDS, 0},
     {"--threads", THREADS, 0},
+    {"--affinity", AFFINITY, 0},
     {"--seed", SEED, 0},
     {"--plugin-path", TEXT, AT(plugin_path)},
     {"--input", TEXT, AT(input)},
@@ -32,6 +34,7 @@ static const struct option options[] = {
     {"--classes", FLAG, AT(classes)},
     {"--json", FLAG, AT(json)},
     {"--yaml", FLAG, AT(yaml)},
+    {"--markdown", FLAG, AT(markdown)},
     {"--dot", FLAG, AT(dot)},
     {"--all", FLAG, AT(all)},
     {"--settings", TEXT, AT(settings)},
@@ -110,6 +113,8 @@ static enum lamina_status take_value(struct lm_cli *cli, const struct option *op
       LM_TRY(lm_cli_number("--threads", value, 1, 1024, &number, error));
       cli->threads = (uint32_t)number;
       return LAMINA_OK;
+    case AFFINITY:
+      return lm_affinity_parse(value, &cli->affinity, error);
     case SECONDS:
       return read_seconds(value, &cli->seconds, error);
     default:

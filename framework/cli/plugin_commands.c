@@ -1,10 +1,12 @@
 /*
- * lamina list and lamina inspect.
+ * lamina list, lamina inspect and lamina schema.
  */
 #include <string.h>
 
+#include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/plugins.h"
+#include "cli/schema.h"
 
 static enum lamina_status parse_kind(const char *word, uint32_t *kind, struct lm_error *error)
 {
@@ -65,7 +67,10 @@ enum lamina_status lm_command_inspect(struct lm_cli *cli, struct lm_error *error
   uint32_t kind;
   const struct lm_plugin *plugin;
   struct lm_text text = {0};
-  enum lm_cli_format format = cli->yaml ? LM_CLI_YAML : LM_CLI_TABLE;
+  enum lm_cli_format format = cli->json       ? LM_CLI_JSON
+                              : cli->yaml     ? LM_CLI_YAML
+                              : cli->markdown ? LM_CLI_MARKDOWN
+                                              : LM_CLI_TABLE;
   if (cli->all) {
     return inspect_all(cli, error);
   }
@@ -75,6 +80,31 @@ enum lamina_status lm_command_inspect(struct lm_cli *cli, struct lm_error *error
   enum lamina_status status = lm_registry_find(cli->registry, kind, cli->args[1], &plugin, error);
   lm_guard_watch(0);
   LM_TRY(status);
-  LM_TRY(lm_cli_inspect(plugin, cli->json ? LM_CLI_JSON : format, &text, error));
+  LM_TRY(lm_cli_inspect(plugin, format, &text, error));
+  return lm_cli_print(&text, error);
+}
+
+struct lm_catalog_options lm_cli_catalog_options(struct lm_cli *cli)
+{
+  return (struct lm_catalog_options){.registry = cli->registry,
+                                     .limit_ms = cli->load_seconds == 0 ? LM_CLI_LOAD_MS
+                                                                        : cli->load_seconds * 1000,
+                                     .log = lm_cli_log,
+                                     .log_arg = cli};
+}
+
+enum lamina_status lm_command_schema(struct lm_cli *cli, struct lm_error *error)
+{
+  struct lm_catalog catalog;
+  struct lm_text text = {0};
+  const struct lm_catalog_options options = lm_cli_catalog_options(cli);
+  LM_TRY(lm_cli_want_args(cli, 0, 0, "nothing else", error));
+  LM_TRY(lm_catalog_make(&options, &catalog, error));
+  enum lamina_status status = lm_cli_schema(&catalog, &text, error);
+  lm_free(catalog.items);
+  if (status != LAMINA_OK) {
+    lm_text_release(&text);
+    return status;
+  }
   return lm_cli_print(&text, error);
 }

@@ -21,7 +21,8 @@ enum lamina_status lm_cli_list(struct lm_registry *registry, uint32_t kind, bool
 enum lm_cli_format {
   LM_CLI_TABLE = 0, /* for people: everything the plugin says of itself */
   LM_CLI_YAML,      /* a commented piece of an experiment with all defaults */
-  LM_CLI_JSON       /* a JSON Schema of the plugin's settings */
+  LM_CLI_JSON,      /* a JSON Schema of the plugin's settings */
+  LM_CLI_MARKDOWN   /* the table of settings in a plugin's page */
 };
 
 enum lamina_status lm_cli_inspect(const struct lm_plugin *plugin, enum lm_cli_format format,

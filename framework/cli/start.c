@@ -12,11 +12,13 @@
 void lm_cli_log(void *arg, int32_t level, const char *sentence)
 {
   struct lm_cli *cli = arg;
+  flockfile(stderr);
   lm_cli_clear_line(cli);
   if (level == LAMINA_LOG_DEBUG || !cli->quiet || level == LAMINA_LOG_WARNING) {
     (void)fprintf(stderr, "lamina: %s%s\n", level == LAMINA_LOG_WARNING ? "warning: " : "",
                   sentence);
   }
+  funlockfile(stderr);
 }
 
 /* Folders with ':' between them, those that are relative counted from here. */
@@ -82,6 +84,17 @@ enum lamina_status lm_cli_start(struct lm_cli *cli, struct lm_error *error)
   return lm_registry_create(&options, &cli->registry, error);
 }
 
+/* As many as were asked for, or else one for each CPU, of those to stay on if some were named. */
+static uint32_t choose_threads(const struct lm_cli *cli)
+{
+  uint32_t usual = lm_pool_default_threads();
+  uint32_t named = cli->affinity.count;
+  if (cli->threads != 0) {
+    return cli->threads;
+  }
+  return named > 0 && named < usual ? named : usual;
+}
+
 enum lamina_status lm_cli_build(struct lm_cli *cli, struct lm_config *config, bool predict_only,
                                 struct lm_experiment **out, struct lm_error *error)
 {
@@ -92,8 +105,7 @@ enum lamina_status lm_cli_build(struct lm_cli *cli, struct lm_config *config, bo
                                           .predict_only = predict_only};
   enum lamina_status status = LAMINA_OK;
   if (cli->pool == NULL) {
-    uint32_t threads = cli->threads == 0 ? lm_pool_default_threads() : cli->threads;
-    status = lm_pool_create(threads, &cli->pool, error);
+    status = lm_pool_create_on(choose_threads(cli), &cli->affinity, &cli->pool, error);
     options.pool = cli->pool;
   }
   if (status != LAMINA_OK) {

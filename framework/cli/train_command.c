@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "cli/display.h"
+#include "cli/watch.h"
 #include "trainer/profile.h"
 #include "trainer/run_folder.h"
 
@@ -53,37 +54,29 @@ static void print_profile(const struct lm_profile *profile)
   lm_text_release(&text);
 }
 
-static enum lamina_status train(struct lm_cli *cli, struct lm_experiment *experiment,
-                                struct lm_profile *profile, struct lm_error *error)
+enum lamina_status lm_cli_train(struct lm_cli *cli, struct lm_experiment *experiment,
+                                struct lm_train_options *options, struct lm_error *error)
 {
   struct lm_display display;
   struct lm_train_result result;
-  char *run_dir = choose_run_dir(cli);
-  if (run_dir == NULL) {
-    return lm_fail_memory(error, 0);
-  }
   lm_display_init(&display, cli);
-  struct lm_train_options options = {.run_dir = run_dir,
-                                     .resume = cli->resume,
-                                     .stop = lm_stop_install(),
-                                     .profile = profile,
-                                     .observer = lm_display_observer(&display)};
+  options->observer = lm_display_observer(&display);
   enum lamina_status status = lm_experiment_open_data(experiment, error);
   if (status == LAMINA_OK) {
-    status = lm_train(experiment, &options, &result, error);
+    status = lm_train(experiment, options, &result, error);
   }
   lm_cli_clear_line(cli);
   if (status == LAMINA_OK && !cli->json) {
-    print_result(&result, run_dir);
+    print_result(&result, options->run_dir);
   }
-  if (status == LAMINA_OK && profile != NULL) {
-    print_profile(profile);
+  if (status == LAMINA_OK && options->profile != NULL) {
+    print_profile(options->profile);
   }
-  lm_free(run_dir);
   return status;
 }
 
-enum lamina_status lm_command_train(struct lm_cli *cli, struct lm_error *error)
+static enum lamina_status train_here(struct lm_cli *cli, const char *run_dir,
+                                     struct lm_error *error)
 {
   struct lm_experiment *experiment = NULL;
   struct lm_profile *profile = NULL;
@@ -91,10 +84,30 @@ enum lamina_status lm_command_train(struct lm_cli *cli, struct lm_error *error)
   enum lamina_status status =
       cli->profile ? lm_profile_create(experiment, &profile, error) : LAMINA_OK;
   if (status == LAMINA_OK) {
-    status = train(cli, experiment, profile, error);
+    struct lm_train_options options = {
+        .run_dir = run_dir, .resume = cli->resume, .stop = lm_stop_install(), .profile = profile};
+    status = lm_cli_train(cli, experiment, &options, error);
   }
   lm_profile_free(profile);
   lm_experiment_free(experiment);
+  return status;
+}
+
+enum lamina_status lm_command_train(struct lm_cli *cli, struct lm_error *error)
+{
+  LM_TRY(lm_cli_want_args(cli, 1, 1, "an experiment file", error));
+  if (cli->watch && cli->profile) {
+    return lm_fail(error, LAMINA_E_USAGE,
+                   "--profile measures one process from its start to its end, and --watch trains "
+                   "in several: leave out one of them");
+  }
+  char *run_dir = choose_run_dir(cli);
+  if (run_dir == NULL) {
+    return lm_fail_memory(error, 0);
+  }
+  enum lamina_status status =
+      cli->watch ? lm_watch_train(cli, run_dir, error) : train_here(cli, run_dir, error);
+  lm_free(run_dir);
   return status;
 }
 

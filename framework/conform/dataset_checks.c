@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "conform/conform_internal.h"
+#include "conform/kind_step.h"
 #include "data/dataset.h"
 
 enum { DATASET = 1 << LAMINA_KIND_DATASET, BATCH = 13, MOST_RECORDS = 200, LARGEST = 8 << 20 };

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "conform/conform_internal.h"
+#include "conform/kind_step.h"
 
 enum {
   REGULARIZER = 1 << LAMINA_KIND_REGULARIZER,

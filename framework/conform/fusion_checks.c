@@ -95,12 +95,11 @@ static void fuse(struct lm_bout *bout, uint32_t pass, uint32_t index)
   const float *expected = forward ? lm_bits_output(probe, &bout->step, index)
                                   : lm_bits_gradient(probe, &bout->step, role, index);
   lm_case_fill(bout->trial, bout->item, probe, 0);
-  probe->epilogue = forward ? &keeper.epilogue : NULL;
+  probe->epilogues[pass] = &keeper.epilogue;
   enum lamina_status status = lm_probe_forward(probe, LM_TRAINING, LM_STEP);
-  probe->epilogue = forward ? NULL : &keeper.epilogue;
   status =
       status == LAMINA_OK && !forward ? lm_probe_backward(probe, LM_TRAINING, LM_STEP) : status;
-  probe->epilogue = NULL;
+  probe->epilogues[pass] = NULL;
   if (status != LAMINA_OK) {
     lm_find(bout->trial, "L22", "%s: fails with an epilogue on %s %u: %s", probe->label, what,
             index, probe->error.text);

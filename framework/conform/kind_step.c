@@ -2,7 +2,7 @@
  * What the kinds without tensors have in common: a call, an exercise that computes something,
  * and what is watched while it does.
  */
-#include "conform/conform_internal.h"
+#include "conform/kind_step.h"
 
 enum {
   NO_TENSORS = 1 << LAMINA_KIND_OPTIMIZER | 1 << LAMINA_KIND_REGULARIZER |

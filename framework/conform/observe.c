@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "conform/conform_internal.h"
+#include "conform/kind_step.h"
 
 uint64_t lm_mix_bytes(uint64_t digest, const void *bytes, size_t size)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "conform/conform_internal.h"
+#include "conform/kind_step.h"
 
 enum { OPTIMIZER = 1 << LAMINA_KIND_OPTIMIZER, WEIGHTS = 67, STEPS = 4, SLOTS = 8, DOWNHILL = 200 };
 
@@ -111,7 +111,7 @@ static void step_range(struct training *training, struct lamina_update update, i
   update.grad += from;
   update.state = slots;
   update.n = to - from;
-  lm_kind_begin(&call, training->home, instance, "step");
+  lm_kind_begin(&call, training->home, instance, "the step");
   int32_t returned =
       instance->plugin->table.optimizer.step(instance->self, &call.call.base, &update);
   training->failed |= lm_kind_end(training->trial, &call, returned, "O01") != LAMINA_OK;

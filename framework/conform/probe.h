@@ -1,8 +1,8 @@
 /*
- * A probe runs one layer or loss, or a transform or a metric, by itself: the real plugin from the real registry, its settings
- * by the real binder, its declarations by the real recorder. Only the executor is missing: every
- * tensor has memory of its own between guards, and the user sets the content, the mode, the step
- * and the requests.
+ * A probe runs one layer or loss, or a transform or a metric, by itself: the real plugin from the
+ * real registry, its settings by the real binder, its declarations by the real recorder. Only
+ * the executor is missing: every tensor has memory of its own between guards, and the user sets
+ * the content, the mode, the step and the requests.
  *
  * As with the executor, what infer() did not declare cannot be reached. Before each pass all
  * memory that it must fill, and all scratch, is filled with `poison`.
@@ -40,7 +40,7 @@ struct lm_probe {
   struct lm_zone scratch[2], lanes[2];                 /* by pass */
   size_t lane_stride[2];                               /* with a gap behind each lane */
   int poison;                                          /* a byte */
-  struct lm_epilogue *epilogue;                        /* borrowed; of the pass that runs next */
+  struct lm_epilogue *epilogues[2];                    /* by pass, borrowed; NULL: none */
   struct lm_error error;                               /* of the last pass */
 };
 

@@ -185,12 +185,15 @@ static void check_constants(const struct lm_probe *probe, uint32_t pass,
 static enum lamina_status run_function(struct lm_probe *probe, const struct lm_probe_use *use,
                                        lm_pass_fn function, void *arg)
 {
-  struct lm_epilogue *epilogue = probe->epilogue;
+  struct lm_epilogue *epilogue = probe->epilogues[use->pass];
   struct lm_instance *instance = probe->home->instance;
   struct digests before;
   struct run run;
   begin_run(probe, &run, use->pass, use->mode, use->step);
   run.call.epilogue = epilogue;
+  if (epilogue != NULL) {
+    lm_epilogue_begin(epilogue, use->step, &probe->error);
+  }
   take_digests(probe, use->pass, &before);
   lm_home_enter(probe->home, run.call.pass, probe->label);
   int32_t returned = function(arg, instance, &run.call.base);

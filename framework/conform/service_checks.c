@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "conform/conform_internal.h"
+#include "conform/kind_step.h"
 #include "conform/mock.h"
 
 enum { SERVICE = 1 << LAMINA_KIND_SERVICE, ID = 80 };

@@ -1,13 +1,14 @@
 /*
  * The descriptor of a loaded plugin: checked once, then copied with its table into the host's
- * own structs. A plugin of an older minor has smaller structs, what it lacks becomes NULL; one
- * of a newer minor has larger ones, what this host does not know is left out. Afterwards the
- * host asks only whether a slot is NULL.
+ * own structs, and so are the rows of its settings. A plugin of an older minor has smaller
+ * structs, what it lacks becomes NULL; one of a newer minor has larger ones, what this host does
+ * not know is left out. Afterwards the host asks only whether a slot is NULL.
  *
  * One row a kind says how far a table of ABI 1.0 reaches and which functions it must have.
  */
 #include <string.h>
 
+#include "base/memory.h"
 #include "registry/registry_internal.h"
 
 struct slot {
@@ -114,25 +115,42 @@ static enum lamina_status check_identity(const struct lamina_plugin *info, uint3
 static enum lamina_status check_row(const struct lamina_plugin *info, uint32_t i,
                                     struct lm_error *error)
 {
-  struct lamina_setting row;
-  const char *rows = (const char *)info->settings;
-  memcpy(&row, rows + (size_t)i * info->setting_stride, sizeof row);
-  if (row.name == NULL || row.type == NULL || row.doc == NULL) {
+  const struct lamina_setting *row = &info->settings[i];
+  if (row->name == NULL || row->type == NULL || row->doc == NULL) {
     return lm_fail(error, LAMINA_E_PLUGIN, "setting %u of its table has no %s", i + 1,
-                   row.name == NULL   ? "name"
-                   : row.type == NULL ? "type"
-                                      : "documentation");
+                   row->name == NULL   ? "name"
+                   : row->type == NULL ? "type"
+                                       : "documentation");
   }
-  if (row.offset >= info->instance_bytes) {
+  if (row->offset >= info->instance_bytes) {
     return lm_fail(error, LAMINA_E_PLUGIN,
-                   "its setting '%s' lies at byte %u of an instance of %llu bytes", row.name,
-                   row.offset, (unsigned long long)info->instance_bytes);
+                   "its setting '%s' lies at byte %u of an instance of %llu bytes", row->name,
+                   row->offset, (unsigned long long)info->instance_bytes);
   }
   return LAMINA_OK;
 }
 
-static enum lamina_status check_settings(const struct lamina_plugin *info, struct lm_error *error)
+/* Rows of an older minor are shorter and those of a newer one longer than this host's. */
+static enum lamina_status take_rows(struct lm_plugin *out, struct lm_error *error)
 {
+  struct lamina_plugin *info = &out->info;
+  const char *rows = (const char *)info->settings;
+  out->rows = lm_alloc(info->n_settings, sizeof *out->rows);
+  if (out->rows == NULL) {
+    return lm_fail_memory(error, info->n_settings * sizeof *out->rows);
+  }
+  for (uint32_t i = 0; i < info->n_settings; i++) {
+    lm_normalise(&out->rows[i], sizeof *out->rows, rows + (size_t)i * info->setting_stride,
+                 info->setting_stride);
+  }
+  info->settings = out->rows;
+  info->setting_stride = (uint32_t)sizeof *out->rows;
+  return LAMINA_OK;
+}
+
+static enum lamina_status take_settings(struct lm_plugin *out, struct lm_error *error)
+{
+  const struct lamina_plugin *info = &out->info;
   if (info->instance_bytes > MAX_INSTANCE) {
     return lm_fail(error, LAMINA_E_PLUGIN, "its instance has %llu bytes, the limit is %d",
                    (unsigned long long)info->instance_bytes, MAX_INSTANCE);
@@ -150,6 +168,7 @@ static enum lamina_status check_settings(const struct lamina_plugin *info, struc
                    "the rows of its settings table are %u bytes apart, those of ABI 1.0 are %d",
                    info->setting_stride, SETTING_1_0);
   }
+  LM_TRY(take_rows(out, error));
   for (uint32_t i = 0; i < info->n_settings; i++) {
     LM_TRY(check_row(info, i, error));
   }
@@ -191,7 +210,7 @@ enum lamina_status lm_descriptor_take(const struct lamina_plugin *descriptor, ui
   info->license = info->license == NULL ? "" : info->license;
   info->origin = info->origin == NULL ? "" : info->origin;
   LM_TRY(check_identity(info, kind, name, error));
-  LM_TRY(check_settings(info, error));
+  LM_TRY(take_settings(out, error));
   LM_TRY(take_table(info, kind, out, error));
   info->vtable = &out->table;
   return LAMINA_OK;

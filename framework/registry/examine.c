@@ -132,7 +132,7 @@ static enum lamina_status examine(const struct lm_candidate *candidate, int *fd,
   LM_TRY(open_file(candidate->path, fd, &status, error));
   enum lamina_status result = lm_elf_check(*fd, (uint64_t)status.st_size, &elf, &ask_linker, error);
   if (result != LAMINA_OK) {
-    if (ask_linker) {
+    if (ask_linker && !candidate->alone) {
       lm_module_add_reason(candidate->path, error);
     }
     return result;

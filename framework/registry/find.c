@@ -171,6 +171,11 @@ static enum lamina_status search(struct lm_registry *registry, uint32_t kind, co
   }
   LM_TRY_OR(out, status, lm_folders_make(&registry->search, &folders, error));
   LM_TRY_OR(out, status, look(registry, &folders, file, &match, error));
+  if (match.path == NULL && lm_builtin_find(kind, name) != NULL &&
+      (match.path = lm_builtin_path(file)) == NULL) {
+    status = lm_fail_memory(error, 0);
+    goto out;
+  }
   if (match.path == NULL) {
     status = fail_missing(&folders, kind, name, error);
     goto out;
@@ -207,6 +212,30 @@ enum lamina_status lm_registry_find(struct lm_registry *registry, uint32_t kind,
   return LAMINA_OK;
 }
 
+/* Kind and name by the file's name. */
+static enum lamina_status split_path(const char *path, uint32_t *kind, char name[LM_NAME_MAX + 1],
+                                     struct lm_error *error)
+{
+  const char *slash = strrchr(path, '/');
+  const char *file = slash == NULL ? path : slash + 1;
+  if (lm_file_split(file, kind, name) != LM_FILE_PLUGIN) {
+    return lm_fail(error, LAMINA_E_INVALID,
+                   "refused %s: a plugin's file is named <kind>_<name>.so, the kind as "
+                   "'lamina list' has it",
+                   path);
+  }
+  return LAMINA_OK;
+}
+
+enum lamina_status lm_registry_examine_file(const char *path, struct lm_error *error)
+{
+  char name[LM_NAME_MAX + 1];
+  struct lm_candidate candidate = {.name = name, .path = path, .alone = true};
+  struct lm_marker marker;
+  LM_TRY(split_path(path, &candidate.kind, name, error));
+  return lm_examine(&candidate, &marker, error);
+}
+
 enum lamina_status lm_registry_open_file(struct lm_registry *registry, const char *path,
                                          const struct lm_plugin **out, struct lm_error *error)
 {
@@ -214,18 +243,12 @@ enum lamina_status lm_registry_open_file(struct lm_registry *registry, const cha
   char name[LM_NAME_MAX + 1];
   struct lm_candidate candidate = {.name = name};
   *out = NULL;
-  const char *slash = strrchr(path, '/');
-  const char *file = slash == NULL ? path : slash + 1;
-  if (lm_file_split(file, &candidate.kind, name) != LM_FILE_PLUGIN) {
-    return lm_fail(error, LAMINA_E_INVALID,
-                   "refused %s: a plugin's file is named <kind>_<name>.so, the kind as "
-                   "'lamina list' has it",
-                   path);
-  }
-  if (path[0] != '/' && getcwd(folder, sizeof folder) == NULL) {
+  LM_TRY(split_path(path, &candidate.kind, name, error));
+  bool is_whole = path[0] == '/' || lm_builtin_is(path);
+  if (!is_whole && getcwd(folder, sizeof folder) == NULL) {
     return lm_fail(error, LAMINA_E_IO, "the current directory cannot be read: %s", strerror(errno));
   }
-  char *absolute = lm_format("%s%s%s", folder, path[0] == '/' ? "" : "/", path);
+  char *absolute = lm_format("%s%s%s", folder, is_whole ? "" : "/", path);
   if (absolute == NULL) {
     return lm_fail_memory(error, 0);
   }

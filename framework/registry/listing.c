@@ -47,6 +47,26 @@ static enum lamina_status read_folder(const struct lm_folder *folder, size_t ord
   return status;
 }
 
+/* Where built-in plugins go. */
+struct collection {
+  struct lm_found_list *list;
+  uint32_t kind;
+  size_t order;
+  struct lm_error *error;
+};
+
+static enum lamina_status add_builtin(void *arg, const char *file)
+{
+  const struct collection *collection = arg;
+  struct lm_found found = {.order = collection->order};
+  enum lm_file_name what = lm_file_split(file, &found.kind, found.stem);
+  if (what != LM_FILE_PLUGIN ||
+      (collection->kind != LAMINA_KIND_NONE && collection->kind != found.kind)) {
+    return LAMINA_OK;
+  }
+  return add_found(collection->list, &found, "built-in:", file, collection->error);
+}
+
 static int compare_found(const void *left, const void *right)
 {
   const struct lm_found *a = left;
@@ -68,6 +88,8 @@ enum lamina_status lm_found_make(const struct lm_folders *folders, uint32_t kind
   for (size_t i = 0; i < folders->count; i++) {
     LM_TRY(read_folder(&folders->items[i], i, kind, out, error));
   }
+  struct collection builtins = {out, kind, folders->count, error};
+  LM_TRY(lm_builtin_visit(add_builtin, &builtins));
   if (out->count > 0) {
     qsort(out->items, out->count, sizeof *out->items, compare_found);
   }
@@ -99,6 +121,8 @@ static void examine_found(const struct lm_found *found, struct lm_marker *marker
                   "refused %s: the file's name is not %s_<name>.so with a name of small letters, "
                   "digits and '_'",
                   found->path, lm_kind_name(found->kind));
+  } else if (lm_builtin_is(found->path)) {
+    refusal->status = lm_builtin_examine(&candidate, marker, refusal);
   } else {
     refusal->status = lm_examine(&candidate, marker, refusal);
   }

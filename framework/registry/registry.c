@@ -76,6 +76,7 @@ static void free_entry(struct lm_entry *entry)
   const char *previous = lm_guard_enter(entry->guard); /* destructors may run */
   lm_module_close(entry->module);
   lm_guard_leave(previous);
+  lm_free(entry->plugin.rows);
   lm_free(entry->path);
   lm_free(entry->guard);
   lm_free(entry);
@@ -103,8 +104,15 @@ enum lamina_status lm_registry_add_directory(struct lm_registry *registry, const
   return lm_search_add(&registry->search, LM_FROM_EXPERIMENT, directory, strlen(directory), error);
 }
 
+void lm_registry_redirect(struct lm_registry *registry, lm_redirect_fn redirect, void *arg)
+{
+  registry->redirect = redirect;
+  registry->redirect_arg = arg;
+}
+
+/* file: what is loaded; the candidate's path, unless redirected. */
 static enum lamina_status load_module(struct lm_entry *entry, const struct lm_candidate *candidate,
-                                      struct lm_error *error)
+                                      const char *file, struct lm_error *error)
 {
   char symbol[LM_FILE_NAME_MAX];
   const char *kind = lm_kind_name(candidate->kind);
@@ -116,7 +124,11 @@ static enum lamina_status load_module(struct lm_entry *entry, const struct lm_ca
   if (entry->path == NULL || entry->guard == NULL) {
     return lm_fail_memory(error, 0);
   }
-  LM_TRY(lm_module_open(entry->path, symbol, entry->guard, &entry->module, &descriptor, error));
+  if (lm_builtin_is(file)) {
+    descriptor = lm_builtin_find(candidate->kind, candidate->name);
+  } else {
+    LM_TRY(lm_module_open(file, symbol, entry->guard, &entry->module, &descriptor, error));
+  }
   entry->plugin.path = entry->path;
   return lm_descriptor_take(descriptor, candidate->kind, candidate->name, &entry->plugin, error);
 }
@@ -139,14 +151,19 @@ enum lamina_status lm_registry_load(struct lm_registry *registry,
   if (*out != NULL) {
     return LAMINA_OK;
   }
-  LM_TRY(lm_examine(candidate, &marker, error));
-  lm_registry_log(registry, LAMINA_LOG_DEBUG, "loading %s (ABI %u.%u, %s)", candidate->path,
+  struct lm_candidate actual = *candidate;
+  if (registry->redirect != NULL) {
+    LM_TRY(registry->redirect(registry->redirect_arg, candidate->path, &actual.path, error));
+  }
+  LM_TRY(lm_builtin_is(actual.path) ? lm_builtin_examine(&actual, &marker, error)
+                                    : lm_examine(&actual, &marker, error));
+  lm_registry_log(registry, LAMINA_LOG_DEBUG, "loading %s (ABI %u.%u, %s)", actual.path,
                   marker.major, marker.needs_minor, marker.isa);
   struct lm_entry *entry = lm_alloc(1, sizeof *entry);
   if (entry == NULL) {
     return lm_fail_memory(error, sizeof *entry);
   }
-  enum lamina_status status = load_module(entry, candidate, error);
+  enum lamina_status status = load_module(entry, candidate, actual.path, error);
   if (status != LAMINA_OK) {
     free_entry(entry);
     if (error != NULL) {

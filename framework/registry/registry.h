@@ -36,7 +36,8 @@ enum { LM_KINDS = 11 }; /* LAMINA_KIND_NONE counted */
 /** A loaded plugin: its descriptor and table, normalised to this host's structs. */
 struct lm_plugin {
   struct lamina_plugin info;
-  const char *path; /* of the file */
+  const char *path;            /* of the file */
+  struct lamina_setting *rows; /* info.settings: the plugin's, in this host's size; or NULL */
   union {
     struct lamina_layer layer; /* also losses */
     struct lamina_optimizer optimizer;
@@ -71,6 +72,19 @@ enum lamina_status lm_registry_create(const struct lm_registry_options *options,
                                       struct lm_error *error) LM_MUST_CHECK;
 void lm_registry_free(struct lm_registry *registry);
 
+/** A symbol of a plugin that is linked into the program: what libtool's -dlpreopen makes. */
+struct lm_preloaded {
+  const char *name;
+  void *address;
+};
+
+/**
+ * Registers the plugins that are linked into the program, for every registry: a search finds them
+ * last. Call it before the first registry is made.
+ * @param symbols  borrowed for ever; a row whose name is NULL ends it
+ */
+void lm_registry_preload(const struct lm_preloaded *symbols);
+
 /** Adds a directory (plugin_path: of an experiment); absolute. After the environment's. */
 enum lamina_status lm_registry_add_directory(struct lm_registry *registry, const char *directory,
                                              struct lm_error *error) LM_MUST_CHECK;
@@ -97,6 +111,22 @@ enum lamina_status lm_registry_find(struct lm_registry *registry, uint32_t kind,
 enum lamina_status lm_registry_open_file(struct lm_registry *registry, const char *path,
                                          const struct lm_plugin **out,
                                          struct lm_error *error) LM_MUST_CHECK;
+
+/**
+ * Says which file to load for the plugin whose file was found at path: *file, which is path at
+ * first and is borrowed until the plugin is loaded. The plugin's own path stays the one found.
+ */
+typedef enum lamina_status (*lm_redirect_fn)(void *arg, const char *path, const char **file,
+                                             struct lm_error *error);
+
+/**
+ * From now on redirect is asked before each load; for those who load copies of files that may
+ * change. What is loaded is examined; the file that was found is left to redirect.
+ */
+void lm_registry_redirect(struct lm_registry *registry, lm_redirect_fn redirect, void *arg);
+
+/** Refuses a file as loading it would, as far as can be seen without loading it. */
+enum lamina_status lm_registry_examine_file(const char *path, struct lm_error *error) LM_MUST_CHECK;
 
 /** From now on a search for this plugin's kind and name gives it, whatever the search path has. */
 void lm_registry_prefer(struct lm_registry *registry, const struct lm_plugin *plugin);
@@ -132,5 +162,7 @@ const char *lm_guard_current(void);
 /** Sets it; returns the old value, to be put back. text must outlive its use. */
 const char *lm_guard_enter(const char *text);
 void lm_guard_leave(const char *previous);
+/** The same for a thread beside the one of lm_guard_enter(), and for that thread; NULL: over. */
+void lm_guard_aside(const char *text);
 
 #endif

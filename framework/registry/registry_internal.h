@@ -5,8 +5,8 @@
  * One question a file: names.c which file is asked for; policy.c whether a place can be
  * trusted; search.c where to look; elf.c whether the dynamic linker may see the file; marker.c
  * what it says of itself; examine.c all of these in order; modules.c loading (libltdl);
- * environment.c what loading changed; descriptor.c what was loaded; find.c and listing.c the
- * answers.
+ * environment.c what loading changed; descriptor.c what was loaded; builtin.c what needs no
+ * loading; find.c and listing.c the answers.
  */
 #ifndef LM_REGISTRY_REGISTRY_INTERNAL_H
 #define LM_REGISTRY_REGISTRY_INTERNAL_H
@@ -142,6 +142,7 @@ bool lm_isa_runs(const char *isa);
 struct lm_candidate {
   uint32_t kind;
   const char *name, *path;
+  bool alone; /* the file may change meanwhile: the dynamic linker is not asked for its words */
 };
 
 /**
@@ -153,6 +154,22 @@ enum lamina_status lm_examine(const struct lm_candidate *candidate, struct lm_ma
 
 /** Puts "refused layer 'x' from /path: " before the sentence. Returns its status. */
 enum lamina_status lm_refuse(const struct lm_candidate *candidate, struct lm_error *error);
+
+/* builtin.c */
+
+/** Whether a path is of a plugin that is linked into the program. */
+bool lm_builtin_is(const char *path);
+/** Its descriptor; NULL if there is none of this kind and name. */
+const struct lamina_plugin *lm_builtin_find(uint32_t kind, const char *name);
+/** The path of file "layer_dense.so" as a built-in one; release with lm_free(). */
+char *lm_builtin_path(const char *file);
+/** lm_examine() for a built-in plugin. */
+enum lamina_status lm_builtin_examine(const struct lm_candidate *candidate,
+                                      struct lm_marker *marker,
+                                      struct lm_error *error) LM_MUST_CHECK;
+/** Visits the file names of all of them, until one visit fails. */
+enum lamina_status lm_builtin_visit(enum lamina_status (*visit)(void *arg, const char *file),
+                                    void *arg) LM_MUST_CHECK;
 
 /* modules.c */
 
@@ -179,7 +196,8 @@ void lm_module_add_reason(const char *path, struct lm_error *error);
 
 /* descriptor.c */
 
-/** Checks a descriptor and copies it and its table into the host's structs. */
+/** Checks a descriptor and copies it, its rows and its table into the host's structs. The rows
+ * are the caller's to release, also after a failure: lm_free(out->rows). */
 enum lamina_status lm_descriptor_take(const struct lamina_plugin *descriptor, uint32_t kind,
                                       const char *name, struct lm_plugin *out,
                                       struct lm_error *error) LM_MUST_CHECK;
@@ -202,6 +220,8 @@ struct lm_registry {
   struct lm_entry *entries;
   void (*log)(void *arg, int32_t level, const char *sentence);
   void *log_arg;
+  lm_redirect_fn redirect; /* may be NULL */
+  void *redirect_arg;
   bool trace; /* LAMINA_DEBUG has "loader" */
 };
 

@@ -223,48 +223,54 @@ static enum lamina_status bind_choice(const struct lm_binding *binding, void *fi
   return refuse_choice(binding, text, error);
 }
 
-static enum lamina_status expect_list(const struct lm_binding *binding, const char *items,
-                                      struct lm_error *error)
+/** The items of a list; one value that is no list stands for a list of it. */
+struct items {
+  struct lm_value *const *values;
+  size_t count;
+};
+
+static enum lamina_status read_items(const struct lm_binding *binding, const char *items,
+                                     struct items *out, struct lm_error *error)
 {
   const struct lm_value *value = binding->value;
   char found[80];
   if (value->kind == LM_VALUE_LIST) {
-    return LAMINA_OK;
+    *out = (struct items){value->items, value->count};
+  } else if (value->kind == LM_VALUE_SCALAR) {
+    *out = (struct items){&binding->value, 1};
+  } else {
+    return lm_fail_at(error, LAMINA_E_INVALID, &value->where,
+                      "%s: expected a list of %s, or one, found %s", binding->what, items,
+                      lm_value_describe(value, found, sizeof found));
   }
-  enum lamina_status status =
-      lm_fail_at(error, LAMINA_E_INVALID, &value->where, "%s: expected a list of %s, found %s",
-                 binding->what, items, lm_value_describe(value, found, sizeof found));
-  if (value->kind == LM_VALUE_SCALAR && !value->quoted && strlen(value->text) < 40) {
-    lm_error_suffix(error, " (write [%s] for a list of one)", value->text);
-  }
-  return status;
+  return LAMINA_OK;
 }
 
 static enum lamina_status bind_i64s(const struct lm_binding *binding, void *field,
                                     struct lm_error *error)
 {
-  const struct lm_value *list = binding->value;
-  LM_TRY(expect_list(binding, "integers", error));
-  int64_t *items = lm_alloc(list->count, sizeof *items);
+  struct items list = {0};
+  LM_TRY(read_items(binding, "integers", &list, error));
+  int64_t *items = lm_alloc(list.count, sizeof *items);
   LM_TRY(keep(binding->memory, items, error));
-  for (size_t i = 0; i < list->count; i++) {
-    LM_TRY(read_i64(binding, list->items[i], &items[i], error));
+  for (size_t i = 0; i < list.count; i++) {
+    LM_TRY(read_i64(binding, list.values[i], &items[i], error));
   }
-  *(struct lamina_i64s *)field = (struct lamina_i64s){items, (int64_t)list->count};
+  *(struct lamina_i64s *)field = (struct lamina_i64s){items, (int64_t)list.count};
   return LAMINA_OK;
 }
 
 static enum lamina_status bind_f64s(const struct lm_binding *binding, void *field,
                                     struct lm_error *error)
 {
-  const struct lm_value *list = binding->value;
-  LM_TRY(expect_list(binding, "numbers", error));
-  double *items = lm_alloc(list->count, sizeof *items);
+  struct items list = {0};
+  LM_TRY(read_items(binding, "numbers", &list, error));
+  double *items = lm_alloc(list.count, sizeof *items);
   LM_TRY(keep(binding->memory, items, error));
-  for (size_t i = 0; i < list->count; i++) {
-    LM_TRY(read_f64(binding, list->items[i], &items[i], error));
+  for (size_t i = 0; i < list.count; i++) {
+    LM_TRY(read_f64(binding, list.values[i], &items[i], error));
   }
-  *(struct lamina_f64s *)field = (struct lamina_f64s){items, (int64_t)list->count};
+  *(struct lamina_f64s *)field = (struct lamina_f64s){items, (int64_t)list.count};
   return LAMINA_OK;
 }
 

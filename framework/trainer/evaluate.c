@@ -40,17 +40,44 @@ double lm_engine_loss(const struct lm_engine *engine, const struct lm_program *p
   return sum;
 }
 
+/* Makes a batch and announces the one behind it. */
+static enum lamina_status load(const struct lm_portion *portion, int64_t begin, int64_t batch,
+                               int64_t *n, struct lm_error *error)
+{
+  int64_t left = portion->count - begin;
+  *n = left < batch ? left : batch;
+  LM_TRY(lm_loader_fill(portion->loader, portion->index + begin, *n, false, 0, error));
+  left -= *n;
+  if (left > 0) {
+    lm_loader_announce(portion->loader, portion->index + begin + *n, left < batch ? left : batch,
+                       false, 0);
+  }
+  return LAMINA_OK;
+}
+
+/* Both portions share transforms, and perhaps the data set: only one of them is read at a time. */
+static void settle(struct lm_engine *engine)
+{
+  struct lm_loader *loaders[] = {engine->train.loader, engine->test.loader};
+  for (int i = 0; i < 2; i++) {
+    if (loaders[i] != NULL) {
+      lm_loader_settle(loaders[i]);
+    }
+  }
+}
+
 enum lamina_status lm_engine_evaluate(struct lm_engine *engine, const struct lm_portion *portion,
                                       struct lm_scores *scores, struct lm_error *error)
 {
   int64_t batch = engine->experiment->train.batch;
+  int64_t n;
+  settle(engine);
   *scores = (struct lm_scores){0};
   lm_engine_clear_metrics(engine);
   for (int64_t begin = 0; begin < portion->count; begin += batch) {
-    int64_t n = portion->count - begin < batch ? portion->count - begin : batch;
     struct lm_program *program;
+    LM_TRY(load(portion, begin, batch, &n, error));
     LM_TRY(lm_executor_program(engine->executor, n, false, &program, error));
-    LM_TRY(lm_loader_fill(portion->loader, portion->index + begin, n, false, 0, error));
     lm_engine_connect(engine, portion, program);
     LM_TRY(lm_program_forward(program, 0, error));
     scores->loss += lm_engine_loss(engine, program) * (double)n;

@@ -13,7 +13,7 @@
 /** What time goes to beside nodes. */
 enum lm_profile_part {
   LM_PROFILE_REST = 0,   /* nothing that has a name */
-  LM_PROFILE_DATA,       /* making batches */
+  LM_PROFILE_DATA,       /* making batches, or waiting for those made ahead */
   LM_PROFILE_UPDATE,     /* regularizers, clipping, optimizer */
   LM_PROFILE_ORDER,      /* shuffling */
   LM_PROFILE_EVALUATION, /* at the end of an epoch */

@@ -8,6 +8,7 @@
  *   best.safetensors         with early stopping: the best model so far
  *   model.safetensors        the result
  *   profile.json             with --profile: where the time went
+ *   .watch                   with --watch, while it runs: copies of the plugins' files
  *
  * Floor 9.
  */

@@ -84,16 +84,42 @@ enum lamina_status lm_training_save(struct lm_training *training, struct lm_erro
   return status;
 }
 
+/* The first program makes the metrics' accumulators. */
+static enum lamina_status make_parts(struct lm_training *training, struct lm_error *error)
+{
+  struct lm_program *program;
+  int64_t n = training->batch < training->engine->train.count ? training->batch
+                                                              : training->engine->train.count;
+  return lm_executor_program(training->engine->executor, n, true, &program, error);
+}
+
+enum lamina_status lm_training_list(struct lm_training *training, struct lm_kept_list *out,
+                                    struct lm_error *error)
+{
+  const struct lm_experiment *experiment = training->experiment;
+  LM_TRY(make_parts(training, error));
+  bool well = lm_kept_collect(out, experiment, &training->engine->store, true);
+  for (uint32_t i = 0; i < experiment->n_metrics && well; i++) {
+    uint32_t count;
+    double *part = lm_executor_part(training->engine->executor, experiment->metrics[i], &count);
+    if (part != NULL) {
+      training->part_counts[i] = count;
+      struct lamina_type type = lamina_type_make(LAMINA_DT_FLOAT, 64, 1, &training->part_counts[i]);
+      well = lm_kept_add(
+          out,
+          lm_format("trainer/metric/%s", experiment->graph->nodes[experiment->metrics[i]]->name),
+          &type, part);
+    }
+  }
+  return well ? LAMINA_OK : lm_fail_memory(error, 0);
+}
+
 static enum lamina_status restore_parts(struct lm_training *training,
                                         const struct lm_safetensors_file *file,
                                         struct lm_error *error)
 {
   struct parts parts;
-  struct lm_program *program;
-  /* The first program makes the metrics' accumulators. */
-  int64_t n = training->batch < training->engine->train.count ? training->batch
-                                                              : training->engine->train.count;
-  LM_TRY(lm_executor_program(training->engine->executor, n, true, &program, error));
+  LM_TRY(make_parts(training, error));
   collect_parts(training, &parts);
   for (size_t i = 0; i < parts.count; i++) {
     const struct lm_named_tensor *saved = lm_safetensors_find(file, parts.names[i]);

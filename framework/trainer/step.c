@@ -9,6 +9,10 @@
 
 enum { WARM_UP_STEPS = 10 };
 
+/* Waiting for data is worth a word above this share of the steps, in runs of this many seconds. */
+static const double SHARE_TO_TELL = 0.2;
+static const double SECONDS_TO_TELL = 1.0;
+
 double lm_rate_meter_value(const struct lm_rate_meter *meter)
 {
   if (meter->seconds > 0.0) {
@@ -79,6 +83,29 @@ static enum lamina_status tell_nonfinite(struct lm_training *training, struct lm
   return status;
 }
 
+/* Samples of the batch that begins there. */
+static int64_t batch_size(const struct lm_training *training, int64_t begin)
+{
+  int64_t left = training->engine->train.count - begin;
+  return left < training->batch ? left : training->batch;
+}
+
+/* Makes the batch of this step and announces that of the next one in the epoch. */
+static enum lamina_status load(struct lm_training *training, int64_t begin, int64_t n,
+                               struct lm_error *error)
+{
+  const struct lm_progress *progress = &training->progress;
+  struct lm_loader *loader = training->engine->train.loader;
+  uint64_t epoch = (uint64_t)progress->epoch;
+  LM_TRY(lm_loader_fill(loader, training->order + begin, n, true, epoch, error));
+  if (progress->batch + 1 < training->batches_per_epoch &&
+      progress->step + 1 < training->total_steps) {
+    int64_t next = begin + n;
+    lm_loader_announce(loader, training->order + next, batch_size(training, next), true, epoch);
+  }
+  return LAMINA_OK;
+}
+
 static enum lamina_status compute(struct lm_training *training, int64_t begin, int64_t n,
                                   struct lm_error *error)
 {
@@ -89,8 +116,7 @@ static enum lamina_status compute(struct lm_training *training, int64_t begin, i
   struct lm_update_report report;
   LM_TRY(lm_executor_program(engine->executor, n, true, &program, error));
   lm_profile_mark(profile, LM_PROFILE_REST);
-  LM_TRY(lm_loader_fill(engine->train.loader, training->order + begin, n, true,
-                        (uint64_t)progress->epoch, error));
+  LM_TRY(load(training, begin, n, error));
   lm_profile_mark(profile, LM_PROFILE_DATA);
   lm_engine_connect(engine, &engine->train, program);
   lm_profile_mark(profile, LM_PROFILE_REST);
@@ -110,12 +136,29 @@ static enum lamina_status compute(struct lm_training *training, int64_t begin, i
   return LAMINA_OK;
 }
 
+void lm_training_tell_waiting(const struct lm_training *training)
+{
+  const struct lm_host *host = &training->experiment->host;
+  double seconds = training->meter.all_seconds;
+  double waited = lm_loader_waited(training->engine->train.loader);
+  if (host->log == NULL || seconds < SECONDS_TO_TELL || waited <= SHARE_TO_TELL * seconds) {
+    return;
+  }
+  struct lm_error sentence = {0};
+  double share = waited < seconds ? waited / seconds : 1.0;
+  (void)lm_fail(&sentence, LAMINA_OK, "waiting for data took %.0f %% of the time of the steps%s",
+                100.0 * share,
+                lm_pool_threads(host->pool) == 1
+                    ? "; with a second thread batches would be made while steps run"
+                    : "");
+  host->log(host->log_arg, LAMINA_LOG_INFO, sentence.text);
+}
+
 enum lamina_status lm_training_step(struct lm_training *training, struct lm_error *error)
 {
   struct lm_progress *progress = &training->progress;
   int64_t begin = progress->batch * training->batch;
-  int64_t left = training->engine->train.count - begin;
-  int64_t n = left < training->batch ? left : training->batch;
+  int64_t n = batch_size(training, begin);
   LM_TRY(compute(training, begin, n, error));
   progress->step++;
   progress->batch++;

@@ -157,6 +157,7 @@ static enum lamina_status end_epoch(struct lm_training *training, struct lm_trai
   if (progress->finished || (every > 0 && progress->epoch % every == 0)) {
     LM_TRY(lm_training_save(training, error));
   }
+  lm_training_keep(training, lm_clock_seconds());
   lm_profile_mark(training->profile, LM_PROFILE_FILES);
   return LAMINA_OK;
 }
@@ -166,7 +167,9 @@ static enum lamina_status end_epoch(struct lm_training *training, struct lm_trai
 static enum lamina_status stop(struct lm_training *training, double started, struct lm_error *error)
 {
   training->progress.seconds += lm_clock_seconds() - started;
-  LM_TRY(lm_training_save(training, error));
+  if (training->options->keep == NULL || *training->options->stop != LM_STOP_HAND_OVER) {
+    LM_TRY(lm_training_save(training, error));
+  }
   return lm_fail(error, LAMINA_E_STOPPED,
                  "stopped after step %llu; continue with --resume --run-dir %s",
                  (unsigned long long)training->progress.step, training->run.path);
@@ -186,6 +189,7 @@ static enum lamina_status run_epoch(struct lm_training *training, struct lm_trai
       return stop(training, started, error);
     }
     LM_TRY(lm_training_step(training, error));
+    lm_training_keep(training, started);
     tell_step(training);
     if (every > 0 && progress->step % (uint64_t)every == 0) {
       lm_training_end_stretch(training);
@@ -309,19 +313,25 @@ enum lamina_status lm_training_prepare(struct lm_training *training, struct lm_e
 static enum lamina_status prepare(struct lm_training *training, struct lm_error *error)
 {
   const struct lm_train_options *options = training->options;
+  bool kept = options->take_over;
   LM_TRY(lm_training_prepare(training, error));
-  LM_TRY(lm_run_folder_open(&training->run, options->run_dir, options->resume, error));
-  if (!options->resume) {
-    LM_TRY(write_description(training, error));
-    return lm_engine_fit(training->engine, error);
+  if (options->run == NULL) {
+    LM_TRY(lm_run_folder_open(&training->run, options->run_dir, options->resume, error));
   }
-  LM_TRY(lm_training_restore(training, error)); /* what is refused changes nothing */
+  if (!options->resume && !kept) {
+    LM_TRY(write_description(training, error));
+    LM_TRY(lm_engine_fit(training->engine, error));
+    return lm_training_begin_keeping(training, error);
+  }
+  /* What is refused changes nothing. */
+  LM_TRY(kept ? lm_training_take_over(training, error) : lm_training_restore(training, error));
   LM_TRY(write_description(training, error));
   const struct lm_early_stopping_settings *early = &training->experiment->early_stopping;
   training->progress.finished =
       is_over(training) ||
       (early->enabled != 0 && training->progress.bad_epochs >= early->patience);
-  return lm_run_folder_cut(&training->run, training->progress.epoch, error);
+  LM_TRY(lm_run_folder_cut(&training->run, training->progress.epoch, error));
+  return kept ? LAMINA_OK : lm_training_begin_keeping(training, error);
 }
 
 static enum lamina_status write_profile(struct lm_training *training, struct lm_error *error)
@@ -342,6 +352,9 @@ enum lamina_status lm_train(struct lm_experiment *experiment,
                                  .profile = options->profile,
                                  .run = {.lock = -1}};
   *result = (struct lm_train_result){0};
+  if (options->run != NULL) {
+    training.run = *options->run;
+  }
   enum lamina_status status = prepare(&training, error);
   lm_profile_begin(training.profile);
   while (status == LAMINA_OK && training.progress.finished == 0 && !is_over(&training)) {
@@ -352,10 +365,14 @@ enum lamina_status lm_train(struct lm_experiment *experiment,
     lm_profile_mark(training.profile, LM_PROFILE_FILES);
   }
   lm_profile_end(training.profile);
+  if (status == LAMINA_OK) {
+    lm_training_tell_waiting(&training);
+  }
   if (status == LAMINA_OK && training.profile != NULL) {
     status = write_profile(&training, error);
   }
   lm_run_folder_close(&training.run);
+  lm_kept_release(&training.kept);
   lm_engine_free(training.engine);
   lm_free(training.order);
   return status;

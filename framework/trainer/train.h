@@ -41,13 +41,31 @@ struct lm_train_observer {
 };
 
 struct lm_profile;
+struct lm_keep;
+struct lm_run_folder;
+
+/** Requests to stop after the step. */
+enum lm_stop {
+  LM_STOP_SAVE = 1,     /* any other number, too: with a checkpoint */
+  LM_STOP_HAND_OVER = 2 /* with options.keep: another process goes on from the state kept */
+};
 
 struct lm_train_options {
   const char *run_dir;
   bool resume;
-  const volatile sig_atomic_t *stop; /* not zero: finish the step, save, return; may be NULL */
+  const volatile sig_atomic_t *stop; /* enum lm_stop, 0: none; may be NULL */
   struct lm_train_observer observer;
   struct lm_profile *profile; /* borrowed; filled and written as profile.json; NULL: none */
+  /*
+   * For a training that several processes do one after the other: its folder, opened already and
+   * taken over; where its state is kept, borrowed; and a function that is called when all is
+   * made and fits the state that is kept, and returns when the one before has stopped.
+   */
+  struct lm_run_folder *run; /* NULL: run_dir is opened */
+  struct lm_keep *keep;      /* NULL: nowhere */
+  bool take_over;            /* keep has the state of the one before */
+  enum lamina_status (*ready)(void *arg, struct lm_error *error);
+  void *ready_arg;
 };
 
 struct lm_train_result {

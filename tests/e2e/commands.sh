@@ -6,7 +6,7 @@ digits=$source/configs/digits.yaml
 
 lamina --help
 wants 0 "Usage: lamina COMMAND" "Exit codes: 0 done, 64 usage, 65 bad input, 66 missing input"
-for command in train eval predict check summary plan list inspect conform; do
+for command in train eval predict check summary plan list inspect schema conform; do
   wants 0 "$command"
 done
 lamina summary --help
@@ -44,6 +44,21 @@ wants 0
 grep '^backward runs through:' out | grep -q ' dense2' || fail "backward reaches dense2"
 ! grep '^backward runs through:' out | grep -q ' first' || fail "backward ends before frozen ones"
 
+# The bytes of a deep net's arena are printed beside the bound that no arrangement can beat.
+{
+  echo "include: $digits"
+  echo 'model:'
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do
+    printf -- '- {dense: {units: 64}}\n- relu\n- {dense: {units: 24}}\n- {dropout: {rate: 0.2}}\n'
+  done
+  echo '- {dense: {units: 10}, name: logits}'
+} >deep.yaml
+lamina plan deep.yaml
+wants 0
+arena=$(sed -n 's/^arena .*(\([0-9]*\) bytes); liveness bound .*/\1/p' out)
+bound=$(sed -n 's/^arena .*; liveness bound .*(\([0-9]*\) bytes);.*/\1/p' out)
+holds "${bound:-0} > 0 && ${arena:-0} >= $bound && $arena <= 1.05 * $bound" "a deep net's arena"
+
 # lamina list opens no plugin: nothing of their folder is mapped.
 lamina list
 wants 0 "KIND" "dense" "cross_entropy" "adam" "gemm" "standardize"
@@ -56,7 +71,10 @@ wants 64 "there is no kind 'lyer'" "did you mean 'layer'?"
 lamina list --json
 wants 0 '"kind": "layer", "name": "dense"'
 [ "$(grep -c '"loadable": true' out)" -eq $((lines - 1)) ] || fail "all of them can be loaded"
-if command -v strace >/dev/null 2>&1 && ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" \
+lamina list
+if grep -q 'built-in:' out; then
+  echo "the plugins are linked into the program: there are no files to be mapped" >&2
+elif command -v strace >/dev/null 2>&1 && ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" \
   strace -f -o trace "$program" list >out 2>err; then
   status=0 ran="strace lamina list"
   awk '/openat\(.*plugins\/.*\.so"/ { file = $NF; opened[file] = 1; seen++ }
@@ -71,7 +89,7 @@ fi
 lamina inspect layer dense
 wants 0 "layer 'dense'" "units" "(required)" "whether b is added" "layer_dense.so"
 lamina inspect layer dense --json
-wants 0 '"units"' '"type": "integer"'
+wants 0 '"units"' '"type": ["integer", "string"]'
 lamina inspect layer dens
 wants 66 "there is no layer 'dens'" "did you mean 'dense'?"
 lamina inspect layer

@@ -51,7 +51,7 @@ for file in "$source"/plugins/*/*/*.yaml; do
     continue
   fi
   name=$(basename "$file" .yaml)
-  if ! ls "$LAMINA_TEST_PLUGINS"/*_"$name".so >/dev/null 2>&1; then
+  if ! has_plugin "$name"; then
     echo "the plugin $name was not built: its library is not there" >&2
     continue
   fi

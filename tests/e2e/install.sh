@@ -23,6 +23,9 @@ for file in "$program" "$plugins/loss_cross_entropy.so" "$headers/lamina/plugin.
   "$configs/digits.yaml" "$configs/../data/iris.csv"; do
   [ -f "$file" ] || fail "$file is not installed"
 done
+for page in lamina.1 lamina-experiment.5 lamina-plugins.7; do
+  [ -n "$(find first -path "*/man/*/$page")" ] || fail "$page is not installed"
+done
 [ -n "$(find first -name lamina.pc)" ] || fail "lamina.pc is not installed"
 [ -z "$(find first -name '*.la')" ] || fail "a .la file is installed"
 [ -z "$(find first -name 'test_*' -o -name 'layer_sin*')" ] || fail "a test is installed"

@@ -7,6 +7,7 @@
 #   lacks WORDS...             checks that neither has them
 #   fail SENTENCE              counts a failure and shows the last run
 #   same A B                   two files must have the same bytes
+#   has_plugin NAME            whether the program has a plugin of that name, of any kind
 #   finish                     ends the test with the status for its failures
 
 source=${LAMINA_TEST_SOURCE:?run the tests by make check}
@@ -56,6 +57,10 @@ same() {
 # holds CONDITION...: a condition of test(1), computed by awk when it is a comparison of numbers.
 holds() {
   awk "BEGIN { exit !($1) }" || fail "expected that $1${2:+: $2}"
+}
+
+has_plugin() {
+  "$program" list 2>/dev/null | grep -q "/[a-z]*_$1\.so"
 }
 
 # last_eval FILE KEY: a number of the last line of metrics.jsonl, of its eval object.

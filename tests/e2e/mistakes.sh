@@ -40,7 +40,7 @@ while IFS= read -r line; do
       says=${line#says: }
       one
       ;;
-    \#* | '') ;;
+    schema:\ * | \#* | '') ;;
     *) fail "mistakes.txt: not understood: $line" ;;
   esac
 done <"$source/tests/e2e/mistakes.txt"

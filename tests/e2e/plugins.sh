@@ -87,6 +87,17 @@ if command -v g++ >/dev/null; then
   wants 70 "(layer 'throws' 1.0.0) crashed: it gave up (SIGABRT)"
   lamina inspect layer throws --plugin-path cxx
   wants 0 "layer 'throws' 1.0.0"
+  # The same while it is loaded: nobody has asked for anything yet.
+  sed 's/throws/throwing/g; s/^static const struct lamina_layer table/struct bomb {\n  bomb()\n  {\n\
+    throw 1;\n  }\n};\nstatic bomb armed;\n&/' throws.cc >throwing.cc
+  g++ -std=c++17 -O2 -shared -fPIC -fvisibility=hidden -I"$source/framework/include" \
+    -o cxx/layer_throwing.so throwing.cc || fail "a plugin in C++ builds"
+  name=throwing
+  lamina train small.yaml --run-dir run --plugin-path cxx --set 'model[1]=throwing'
+  wants 70 "layer 'throwing' ($work/cxx/layer_throwing.so) crashed: it gave up (SIGABRT)"
+  lamina inspect --all --plugin-path cxx
+  wants 70 "layer 'throwing': crashed with signal 6" "layer 'throws': loads (" \
+    "layer 'dense': loads (" "1 plugin cannot be used"
 fi
 
 # What is not there, or not a plugin: the reason is the real one.

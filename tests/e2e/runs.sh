@@ -66,6 +66,12 @@ for threads in 1 2 7; do
   wants 0
   same runs/small/model.safetensors "threads-$threads/model.safetensors"
 done
+all=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)
+for cpus in none spread "$all"; do
+  lamina train small.yaml --run-dir "on-$cpus" --threads 2 --affinity "$cpus" --quiet
+  wants 0
+  same runs/small/model.safetensors "on-$cpus/model.safetensors"
+done
 lamina train "$source/configs/digits.yaml" --run-dir d1 --threads 1 --quiet --set train.epochs=1
 lamina train "$source/configs/digits.yaml" --run-dir d5 --threads 5 --quiet --set train.epochs=1
 wants 0
@@ -122,6 +128,10 @@ lamina train small.yaml --thread 2
 wants 64 "there is no option '--thread'" "did you mean '--threads'?"
 lamina train small.yaml --threads many
 wants 64 "--threads is 'many', expected an integer from 1 to 1024"
+lamina train small.yaml --affinity compact
+wants 64 "the affinity is 'compact', expected none, spread, or a list of CPUs such as 0,2,4-7"
+lamina train small.yaml --affinity 1023
+wants 64 "the affinity names CPU 1023, which this process may not use; it may use"
 lamina train small.yaml --seed
 wants 64 "--seed needs a value"
 lamina train small.yaml --resume=yes

@@ -3,9 +3,12 @@
  *
  * input takes the numbers of `values` one after the other, from the start again behind the last
  * one; without values, and in the other fields, numbers in [-1, 1) are made from record, column
- * and field. The instance keeps how often and in which order records are read.
+ * and field. The instance keeps how often and in which order records are read. A read may be made
+ * slow, and a record be refused.
  */
 #include "two_fields.h"
+
+#include <time.h>
 
 enum { FIELDS = 3 };
 
@@ -13,6 +16,8 @@ static const struct lamina_setting settings[] = {
     LAMINA_I64(struct two_fields, samples, "10", "[1, 1000000]", "number of records"),
     LAMINA_I64(struct two_fields, width, "3", "[1, 1000]", "columns of each field"),
     LAMINA_F64S(struct two_fields, values, "[]", NULL, "what input holds"),
+    LAMINA_I64(struct two_fields, micros, "0", "[0, 1000000]", "how long a read takes at least"),
+    LAMINA_I64(struct two_fields, bad, "-1", "[-1, 1000000]", "the record that is refused"),
 };
 
 static int32_t infer(void *self, struct lamina_plan *plan)
@@ -55,9 +60,25 @@ static float value_at(const struct two_fields *data, int64_t at, uint32_t field)
   return number_at((uint64_t)at, field);
 }
 
+static double seconds_now(void)
+{
+  struct timespec now;
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 static int32_t read_records(void *self, struct lamina_call *call, const int64_t *index, int64_t n)
 {
   struct two_fields *data = self;
+  double end = data->micros == 0 ? 0.0 : seconds_now() + 1e-6 * (double)data->micros;
+  while (data->micros > 0 && seconds_now() < end) {
+  }
+  for (int64_t i = 0; i < n; i++) {
+    if (index[i] == data->bad) {
+      lamina_failf(call, LAMINA_E_INVALID, "record %lld is broken", (long long)data->bad);
+      return LAMINA_E_INVALID;
+    }
+  }
   for (uint32_t f = 0; f < FIELDS; f++) {
     const struct lamina_view *view = lamina_get(call, LAMINA_OUT, f);
     if (view == NULL) {

@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -121,9 +122,23 @@ static void list_reads(const struct lm_facts *facts, struct lm_text *text)
   }
 }
 
+static void list_fusing(const struct lm_facts *facts, struct lm_text *text)
+{
+  for (uint32_t pass = LAMINA_FORWARD; pass <= LAMINA_BACKWARD; pass++) {
+    for (uint32_t i = 0; i < LM_MAX_FACTS; i++) {
+      if ((facts->may_fuse[pass] & (1u << i)) != 0) {
+        lm_text_addf(text, "fuses:%s%u ", pass == LAMINA_FORWARD ? "out" : "in", i);
+      }
+    }
+  }
+}
+
 static void check_declarations(const struct check *check)
 {
   const struct lm_facts *facts = &check->probe->facts;
+  if (getenv("LAMINA_TEST_DECLARATIONS") != NULL) {
+    return; /* "any": what is wrong with them must show in what follows */
+  }
   struct lm_text text = {0};
   list_reads(facts, &text);
   for (uint32_t i = 0; i < facts->n_save; i++) {
@@ -134,6 +149,7 @@ static void check_declarations(const struct check *check)
     lm_text_addf(&text, "%s:%u>%u ", sharing->pass == LAMINA_FORWARD ? "forward" : "backward",
                  sharing->from, sharing->to);
   }
+  list_fusing(facts, &text);
   for (uint32_t i = 0; i < 32; i++) {
     if ((facts->purposes & (1u << i)) != 0) {
       lm_text_addf(&text, "random:%u ", i);
@@ -213,6 +229,32 @@ static void check_sharing(const struct check *check)
     ls_backward(probe, TRAINING, STEP);
     expect_same(probe, &check->step, "in place");
     lm_probe_unshare(probe);
+  }
+}
+
+/* With another layer fused into one of its passes, which takes a tensor's pieces away. */
+static void check_fusing(const struct check *check)
+{
+  struct lm_probe *probe = check->probe;
+  for (uint32_t i = 0; i < 2 * LM_MAX_FACTS; i++) {
+    uint32_t pass = i % 2, index = i / 2;
+    if ((probe->facts.may_fuse[pass] & (1u << index)) == 0) {
+      continue;
+    }
+    ls_layer_fill(check->layer, probe, SEED);
+    struct ls_witness *witness = NULL;
+    witness = pass == LAMINA_FORWARD ? ls_witness_open(probe, pass, index) : NULL;
+    ls_forward(probe, TRAINING, STEP);
+    if (pass == LAMINA_FORWARD) {
+      ls_witness_close(probe, witness);
+    } else {
+      witness = ls_witness_open(probe, pass, index);
+    }
+    ls_backward(probe, TRAINING, STEP);
+    if (pass == LAMINA_BACKWARD) {
+      ls_witness_close(probe, witness);
+    }
+    expect_same(probe, &check->step, "with a layer fused into it");
   }
 }
 
@@ -448,6 +490,7 @@ void ls_layer_checklist(const struct ls_layer *layer)
     check_old_content(&check);
     check_requests(&check);
     check_sharing(&check);
+    check_fusing(&check);
     check_honesty(&check);
     check_threads(&check);
     check_interleaved(&check);

@@ -2,11 +2,11 @@
  * What every layer and loss must do, whatever it computes; one call checks it all.
  *
  * For each row of shapes:
- *  - the declarations are those that the test says, and each of them is needed: without the
- *    right to read a tensor, backward is refused;
+ *  - the declarations are those that the test says (unless LAMINA_TEST_DECLARATIONS=any), and
+ *    each of them is needed: without the right to read a tensor, backward is refused;
  *  - gradients of all inputs and weights equal central differences of forward;
  *  - requests: WRITE overwrites whatever was there, ADD adds to it, SKIP leaves others as they are;
- *  - sharing memory as declared changes no bit;
+ *  - sharing memory as declared changes no bit, nor does a layer that is fused into a pass;
  *  - with everything undeclared first spoilt, then unreachable, backward gives the same bits;
  *  - 1, 2 and 7 threads, other instances and other shapes in between change no bit;
  *  - every element is written, whatever memory held before; nothing else is (see layer_probe.h);
@@ -23,7 +23,8 @@ struct ls_layer {
   /* Rows as of ls_open(), NULL at the end; all have the same number of inputs, as a node has. */
   const char *const *shapes;
 
-  /** What infer() declares: "reads:in0 reads:weight0 save:0 forward:0>0 backward:0>0 random:0" */
+  /** What infer() declares: "reads:in0 reads:weight0 save:0 forward:0>0 backward:0>0
+   *  fuses:out0 random:0" */
   const char *declares;
 
   /** Sets inputs that cannot be any number; called after lm_probe_fill(). May be NULL. */

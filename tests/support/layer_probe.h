@@ -24,6 +24,14 @@ void ls_backward(struct lm_probe *probe, uint32_t mode, uint64_t step);
 /** Does what the plugin declared that the host may do: two tensors get one memory. */
 void ls_share(struct lm_probe *probe, const struct lm_sharing *sharing);
 
+/**
+ * What a host may do that was told lamina_may_fuse() of a tensor: from now on the pass hands it
+ * over in pieces. Closing, after the pass, checks that each element came once and was final.
+ */
+struct ls_witness;
+struct ls_witness *ls_witness_open(struct lm_probe *probe, uint32_t pass, uint32_t index);
+void ls_witness_close(struct lm_probe *probe, struct ls_witness *witness);
+
 /** Copies all elements of a tensor. */
 void ls_set(struct lm_probe *probe, uint32_t role, uint32_t index, const float *values);
 

@@ -160,6 +160,9 @@ struct watch {
 static void watch_step(void *arg, const struct lm_train_status *status)
 {
   struct watch *watch = arg;
+  if (watch->run->step != NULL) {
+    watch->run->step(watch->run->arg, status);
+  }
   if (status->step == watch->run->stop_at) {
     watch->stop = 1;
   }

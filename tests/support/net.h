@@ -57,6 +57,7 @@ struct ls_run {
   bool resume;
   uint32_t threads; /* 0: 1 */
   uint64_t stop_at; /* request to stop after this step; 0: never */
+  void (*step)(void *arg, const struct lm_train_status *status);  /* may be NULL */
   void (*epoch)(void *arg, const struct lm_epoch_report *report); /* may be NULL */
   void (*note)(void *arg, const char *sentence);                  /* may be NULL */
   void *arg;

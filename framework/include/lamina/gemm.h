@@ -65,6 +65,14 @@ struct lamina_gemm {
   int32_t (*run)(void *self, struct lamina_call *call, const struct lamina_gemm_task *task);
 
   const char *isa; /* what computes, for people: "avx2", "openblas"; may be NULL */
+
+  /**
+   * Computes on the calling thread alone, inside or outside of a parallel body.
+   * @param scratch  shared + per_lane bytes as scratch() says them, aligned; the task's offsets
+   *                 have no meaning. NULL when that is 0.
+   */
+  int32_t (*run_alone)(void *self, struct lamina_call *call, const struct lamina_gemm_task *task,
+                       void *scratch);
 };
 
 /** For services: the task's epilogue; NULL for none, or when the task is too short to have one. */

@@ -5,16 +5,14 @@
  *
  * Shapes: x [N, ..., D], y [N, ..., K], W [D, K], b [K]; the R = N * ... rows are folded into
  * one axis. The three products are tasks of the service "lamina.gemm/1", which adds the bias
- * while it writes y, and hands finished pieces of y and dx over to the layers fused into it. db
- * is summed in blocks of rows, then over the blocks in order: blocks come from the shape alone,
- * so the bits do not depend on the number of threads.
+ * while it writes y, and hands finished pieces of y and dx over to the layers fused into it.
  */
+#include <lamina/columns.h>
 #include <lamina/expect.h>
 #include <lamina/gemm.h>
 #include <lamina/layer.h>
-#include <lamina/math.h>
 
-enum { WEIGHT = 0, BIAS = 1, BLOCK_ROWS = 256, BLOCK_COLUMNS = 1024 };
+enum { WEIGHT = 0, BIAS = 1 };
 
 struct dense {
   int64_t units;
@@ -34,16 +32,10 @@ static int32_t setup(void *instance, struct lamina_call *call)
   return self->gemm == NULL ? LAMINA_E_MISSING : LAMINA_OK;
 }
 
-static int64_t blocks_of(int64_t rows)
+/* The backward pass begins its shared scratch with what the bias needs. */
+static uint64_t bias_bytes(const struct dense *self, int64_t rows)
 {
-  return (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
-}
-
-/* Bytes of the sums of blocks of rows: one row of K for each block. */
-static uint64_t block_sums_bytes(const struct dense *self, int64_t rows)
-{
-  uint64_t bytes = (uint64_t)blocks_of(rows) * (uint64_t)self->units * sizeof(float);
-  return self->bias ? (bytes + LAMINA_ALIGNMENT - 1) / LAMINA_ALIGNMENT * LAMINA_ALIGNMENT : 0;
+  return self->bias ? lamina_columns_bytes(rows, self->units) : 0;
 }
 
 static int32_t declare_weights(const struct dense *self, struct lamina_plan *plan, int64_t d)
@@ -73,7 +65,7 @@ static int32_t declare_scratch(const struct dense *self, struct lamina_plan *pla
   LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_FORWARD, forward.shared, forward.per_lane));
   uint64_t shared = weight.shared > input.shared ? weight.shared : input.shared;
   uint64_t lane = weight.per_lane > input.per_lane ? weight.per_lane : input.per_lane;
-  return lamina_plan_scratch(plan, LAMINA_BACKWARD, block_sums_bytes(self, rows) + shared, lane);
+  return lamina_plan_scratch(plan, LAMINA_BACKWARD, bias_bytes(self, rows) + shared, lane);
 }
 
 static int32_t infer(void *instance, struct lamina_plan *plan)
@@ -137,13 +129,13 @@ static int32_t forward(void *instance, struct lamina_call *call)
   return self->gemm->run(self->gemm->self, call, &task);
 }
 
-/* Runs a task of the backward pass, whose scratch begins behind the sums of blocks. */
+/* Runs a task of the backward pass, whose scratch begins behind what the bias needs. */
 static int32_t multiply(const struct dense *self, struct lamina_call *call, uint32_t request,
                         int64_t rows, struct lamina_gemm_task *task)
 {
   task->size = (uint32_t)sizeof *task;
   task->flags = request == LAMINA_ADD ? LAMINA_GEMM_ADD : 0;
-  task->shared_offset = block_sums_bytes(self, rows);
+  task->shared_offset = bias_bytes(self, rows);
   return self->gemm->run(self->gemm->self, call, task);
 }
 
@@ -202,43 +194,6 @@ static int32_t weight_gradient(const struct dense *self, struct lamina_call *cal
   return multiply(self, call, request, rows, &task);
 }
 
-/* sum[j] += the sum over rows of m[i * stride + j]. */
-LAMINA_CLONES
-static void add_rows(float *sum, const float *m, int64_t rows, int64_t columns, int64_t stride)
-{
-  for (int64_t i = 0; i < rows; i++) {
-    const float *row = m + i * stride;
-    LAMINA_INDEPENDENT
-    for (int64_t j = 0; j < columns; j++) {
-      sum[j] += row[j];
-    }
-  }
-}
-
-struct column_sums {
-  const float *m;
-  float *sums;
-  int64_t rows, columns, column_blocks;
-};
-
-/* Block number i: its rows are block i / column_blocks, its columns block i % column_blocks. */
-static int32_t sum_blocks(void *arg, int64_t begin, int64_t end, uint32_t lane)
-{
-  const struct column_sums *work = arg;
-  (void)lane;
-  for (int64_t i = begin; i < end; i++) {
-    int64_t block = i / work->column_blocks, row = block * BLOCK_ROWS;
-    int64_t column = i % work->column_blocks * BLOCK_COLUMNS;
-    int64_t rows = work->rows - row < BLOCK_ROWS ? work->rows - row : BLOCK_ROWS;
-    int64_t left = work->columns - column;
-    int64_t columns = left < BLOCK_COLUMNS ? left : BLOCK_COLUMNS;
-    float *sum = work->sums + block * work->columns + column;
-    memset(sum, 0, (size_t)columns * sizeof *sum);
-    add_rows(sum, work->m + row * work->columns + column, rows, columns, work->columns);
-  }
-  return LAMINA_OK;
-}
-
 static int32_t bias_gradient(const struct dense *self, struct lamina_call *call,
                              const struct lamina_view *dy)
 {
@@ -247,18 +202,16 @@ static int32_t bias_gradient(const struct dense *self, struct lamina_call *call,
   if (request == LAMINA_SKIP) {
     return LAMINA_OK;
   }
-  int64_t rows = lamina_type_rows(&dy->type), k = self->units, blocks = blocks_of(rows);
-  struct column_sums work = {dy->data, blocks == 0 ? NULL : lamina_scratch(call, LAMINA_SHARED),
-                             rows, k, (k + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS};
-  if (db == NULL || (blocks > 0 && work.sums == NULL)) {
+  if (db == NULL) {
     return LAMINA_E_PLUGIN;
   }
-  LAMINA_TRY(lamina_parallel_for(call, blocks * work.column_blocks, 1, sum_blocks, &work));
-  if (request == LAMINA_WRITE) {
-    memset(db->data, 0, (size_t)k * sizeof(float));
-  }
-  add_rows(db->data, work.sums, blocks, k, k);
-  return LAMINA_OK;
+  struct lamina_columns work = {.matrix = dy->data,
+                                .rows = lamina_type_rows(&dy->type),
+                                .columns = self->units,
+                                .out = db->data,
+                                .add = request == LAMINA_ADD,
+                                .scratch = lamina_scratch(call, LAMINA_SHARED)};
+  return lamina_sum_columns(call, &work);
 }
 
 static int32_t backward(void *instance, struct lamina_call *call)

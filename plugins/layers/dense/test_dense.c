@@ -24,7 +24,7 @@ static void check(const char *settings, const char *const *table, double roundin
       .name = "dense",
       .settings = settings,
       .shapes = table,
-      .declares = "reads:in0 reads:weight0",
+      .declares = "reads:in0 reads:weight0 fuses:out0 fuses:in0",
       .step = 0.5,
       .rounding = rounding,
       .adding = adding,

@@ -167,6 +167,18 @@ int32_t lm_gemm_blocks(const struct lm_gemm_kernel *kernel, struct lamina_call *
   return lamina_parallel_for(call, chunks, 1, body, &job);
 }
 
+int32_t lm_gemm_blocks_alone(const struct lm_gemm_kernel *kernel,
+                             const struct lamina_gemm_task *task, float *panel)
+{
+  struct job job = {.kernel = kernel, .task = task, .epilogue = lamina_gemm_epilogue(task)};
+  job_cut(&job);
+  int64_t chunks = job.row_chunks * ceil_div(task->n, job.chunk_columns);
+  for (int64_t chunk = 0; chunk < chunks; chunk++) {
+    LAMINA_TRY(run_chunk(&job, chunk, panel));
+  }
+  return LAMINA_OK;
+}
+
 void lm_gemm_blocks_scratch(const struct lm_gemm_kernel *kernel, int64_t m, int64_t n, int64_t k,
                             struct lamina_gemm_scratch *out)
 {

@@ -67,6 +67,20 @@ static int32_t run(void *self, struct lamina_call *call, const struct lamina_gem
   return lm_gemm_blocks(gemm->chosen, call, task);
 }
 
+static int32_t run_alone(void *self, struct lamina_call *call, const struct lamina_gemm_task *task,
+                         void *scratch)
+{
+  const struct gemm *gemm = self;
+  LAMINA_TRY(lamina_gemm_check(call, task));
+  if (task->m == 0 || task->n == 0) {
+    return LAMINA_OK;
+  }
+  if (lm_gemm_small(gemm->chosen, task)) {
+    return lamina_epilogue_apply(lamina_gemm_epilogue(task), 0, task->m * task->n);
+  }
+  return lm_gemm_blocks_alone(gemm->chosen, task, scratch);
+}
+
 static int32_t setup(void *self, struct lamina_call *call)
 {
   struct gemm *gemm = self;
@@ -81,6 +95,7 @@ static int32_t setup(void *self, struct lamina_call *call)
                                          .self = gemm,
                                          .scratch = scratch,
                                          .run = run,
+                                         .run_alone = run_alone,
                                          .isa = gemm->chosen->name};
   return LAMINA_OK;
 }

@@ -106,6 +106,9 @@ void lm_gemm_transpose(const float *src, int64_t src_row, int64_t columns, int64
 /** Computes a task cut into blocks, in parallel where it is worth it. blocks.c */
 int32_t lm_gemm_blocks(const struct lm_gemm_kernel *kernel, struct lamina_call *call,
                        const struct lamina_gemm_task *task);
+/** The same on the calling thread, with a panel in memory of the caller's. */
+int32_t lm_gemm_blocks_alone(const struct lm_gemm_kernel *kernel,
+                             const struct lamina_gemm_task *task, float *panel);
 void lm_gemm_blocks_scratch(const struct lm_gemm_kernel *kernel, int64_t m, int64_t n, int64_t k,
                             struct lamina_gemm_scratch *out);
 

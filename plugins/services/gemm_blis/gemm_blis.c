@@ -39,6 +39,13 @@ static int32_t run(void *self, struct lamina_call *call, const struct lamina_gem
   return lamina_gemm_end(call, task);
 }
 
+static int32_t run_alone(void *self, struct lamina_call *call, const struct lamina_gemm_task *task,
+                         void *scratch)
+{
+  (void)scratch;
+  return run(self, call, task);
+}
+
 static void scratch(void *self, int64_t m, int64_t n, int64_t k, struct lamina_gemm_scratch *out)
 {
   (void)self, (void)m, (void)n, (void)k;
@@ -54,6 +61,7 @@ static int32_t setup(void *self, struct lamina_call *call)
                                          .self = gemm,
                                          .scratch = scratch,
                                          .run = run,
+                                         .run_alone = run_alone,
                                          .isa = bli_arch_string(bli_arch_query_id())};
   return LAMINA_OK;
 }

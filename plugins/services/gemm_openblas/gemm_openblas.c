@@ -103,13 +103,11 @@ static void multiply_block(const struct lamina_gemm_task *task, int64_t i, int64
 }
 
 static int32_t multiply_copies(struct lamina_call *call, const struct lamina_gemm_task *task,
-                               bool add)
+                               bool add, float *copies)
 {
-  char *shared = lamina_scratch(call, LAMINA_SHARED);
-  if (shared == NULL) {
+  if (copies == NULL) {
     return lamina_failf(call, LAMINA_E_PLUGIN, "a matrix product has no scratch");
   }
-  float *copies = (float *)(void *)(shared + task->shared_offset);
   for (int64_t i = 0; i < task->m; i += BLOCK) {
     for (int64_t j = 0; j < task->n; j += BLOCK) {
       multiply_block(task, i, j, copies, add);
@@ -129,7 +127,8 @@ static int32_t check(struct lamina_call *call, const struct lamina_gemm_task *ta
   return LAMINA_OK;
 }
 
-static int32_t run(void *self, struct lamina_call *call, const struct lamina_gemm_task *task)
+static int32_t run_alone(void *self, struct lamina_call *call, const struct lamina_gemm_task *task,
+                         void *scratch)
 {
   (void)self;
   LAMINA_TRY(check(call, task));
@@ -148,9 +147,15 @@ static int32_t run(void *self, struct lamina_call *call, const struct lamina_gem
       express(task->b, task->k, task->n, b_strides, &b)) {
     multiply(task, &a, &b, add);
   } else {
-    LAMINA_TRY(multiply_copies(call, task, add));
+    LAMINA_TRY(multiply_copies(call, task, add, scratch));
   }
   return lamina_gemm_end(call, task);
+}
+
+static int32_t run(void *self, struct lamina_call *call, const struct lamina_gemm_task *task)
+{
+  char *shared = lamina_scratch(call, LAMINA_SHARED);
+  return run_alone(self, call, task, shared == NULL ? NULL : shared + task->shared_offset);
 }
 
 /* Whether copies are needed depends on strides, which are not known here. */
@@ -170,6 +175,7 @@ static int32_t setup(void *self, struct lamina_call *call)
                                          .self = gemm,
                                          .scratch = scratch,
                                          .run = run,
+                                         .run_alone = run_alone,
                                          .isa = openblas_get_corename()};
   return LAMINA_OK;
 }

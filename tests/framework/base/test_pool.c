@@ -212,6 +212,81 @@ Test(pool, every_thread_rounds_as_the_caller_does)
   lm_pool_free(pool);
 }
 
+/* ---- work beside the loops ---- */
+
+/* What the work finds. */
+struct aside {
+  struct lm_pool *pool;
+  atomic_int runs, faults;
+  atomic_bool wait, ran;
+};
+
+static int32_t count_here(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  (void)begin, (void)end;
+  return lane == *(uint32_t *)arg ? LAMINA_OK : LAMINA_E_INTERNAL;
+}
+
+static void beside(void *arg, uint32_t lane)
+{
+  struct aside *aside = arg;
+  bool nested = lm_pool_run(aside->pool, 10, 1, count_here, &lane) == LAMINA_OK;
+  volatile float one = 1.0f;
+  volatile float tiny = 1e-20f;
+  while (atomic_load(&aside->wait)) {
+    (void)sched_yield();
+  }
+  atomic_fetch_add(&aside->faults, nested && lane > 0 && one + tiny > 1.0f ? 0 : 1);
+  atomic_fetch_add(&aside->runs, 1);
+  atomic_store(&aside->ran, true);
+}
+
+Test(pool, work_beside_the_loops_runs_once_or_is_taken_back)
+{
+  cr_assert_eq(fesetround(FE_UPWARD), 0);
+  for (int t = 0; t < COUNTS; t++) {
+    struct aside aside = {.pool = pool_of(thread_counts[t])};
+    int taken_back = 0;
+    for (int64_t i = 0; i < 2000; i++) {
+      atomic_llong sum = 0;
+      bool offered = lm_pool_offer(aside.pool, beside, &aside, i % 3 == 0);
+      cr_assert_eq(offered, thread_counts[t] > 1);
+      cr_assert_not(lm_pool_offer(aside.pool, beside, &aside, true), "two at once");
+      cr_assert_eq(lm_pool_run(aside.pool, i % 9, 1, count, &sum), LAMINA_OK);
+      taken_back += offered && lm_pool_take_back(aside.pool) ? 1 : 0;
+    }
+    cr_assert_eq(atomic_load(&aside.runs) + taken_back, thread_counts[t] > 1 ? 2000 : 0);
+    cr_assert_eq(atomic_load(&aside.faults), 0);
+    lm_pool_free(aside.pool);
+  }
+  (void)fesetround(FE_TONEAREST);
+}
+
+Test(pool, loops_go_on_while_a_worker_is_busy_beside_them, .timeout = 60)
+{
+  struct aside aside = {.pool = pool_of(3), .wait = true};
+  const struct timespec pause = {.tv_nsec = 2000000};
+  cr_assert_eq(fesetround(FE_UPWARD), 0);
+  for (int i = 0; i < 20; i++) {
+    atomic_llong sum = 0;
+    atomic_store(&aside.wait, true);
+    atomic_store(&aside.ran, false);
+    (void)nanosleep(&pause, NULL); /* so that the workers sleep, and one is woken */
+    cr_assert(lm_pool_offer(aside.pool, beside, &aside, true));
+    cr_assert_eq(lm_pool_run(aside.pool, 1000, 1, count, &sum), LAMINA_OK);
+    cr_assert_eq(atomic_load(&sum), 1000);
+    atomic_store(&aside.wait, false);
+    while (i % 2 == 0 && !atomic_load(&aside.ran)) {
+      (void)sched_yield();
+    }
+    bool taken_back = lm_pool_take_back(aside.pool);
+    cr_assert_eq(taken_back, !atomic_load(&aside.ran));
+  }
+  cr_assert_eq(atomic_load(&aside.faults), 0);
+  (void)fesetround(FE_TONEAREST);
+  lm_pool_free(aside.pool);
+}
+
 Test(pool, a_loop_allocates_nothing)
 {
   struct lm_pool *pool = pool_of(4);
@@ -261,6 +336,77 @@ Test(pool, default_threads_follow_the_affinity_mask)
   cr_assert_eq(sched_setaffinity(0, sizeof one, &one), 0);
   cr_assert_eq(lm_cpus_affinity(), 1);
   cr_assert_eq(lm_pool_default_threads(), 1);
+}
+
+/* ---- CPUs ---- */
+
+static int32_t note_cpu(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  atomic_int *seen = arg;
+  const struct timespec pause = {.tv_nsec = 1000000};
+  (void)end;
+  atomic_store(&seen[lane], sched_getcpu() + 1);
+  (void)nanosleep(&pause, NULL); /* so that every thread gets a chunk */
+  return begin < 0 ? LAMINA_E_INTERNAL : LAMINA_OK;
+}
+
+Test(pool, each_thread_stays_on_its_cpu)
+{
+  cpu_set_t before;
+  cpu_set_t after;
+  struct lm_affinity all;
+  struct lm_error error = {0};
+  cr_assert_eq(lm_affinity_parse("spread", &all, &error), LAMINA_OK, "%s", error.text);
+  cr_assert_eq(sched_getaffinity(0, sizeof before, &before), 0);
+  cr_assert_eq(all.count, (uint32_t)CPU_COUNT(&before));
+  for (uint32_t shift = 0; shift < 2; shift++) {
+    struct lm_affinity affinity = {.count = all.count};
+    atomic_int seen[5] = {0};
+    struct lm_pool *pool;
+    for (uint32_t i = 0; i < all.count; i++) {
+      affinity.cpu[i] = all.cpu[(i + shift) % all.count];
+    }
+    cr_assert_eq(lm_pool_create_on(5, &affinity, &pool, &error), LAMINA_OK, "%s", error.text);
+    cr_assert_eq(lm_pool_run(pool, 200, 1, note_cpu, seen), LAMINA_OK);
+    for (uint32_t lane = 0; lane < 5; lane++) {
+      int cpu = atomic_load(&seen[lane]) - 1;
+      cr_expect(cpu == -1 || cpu == affinity.cpu[lane % affinity.count], "lane %u on CPU %d", lane,
+                cpu);
+    }
+    cr_expect_neq(atomic_load(&seen[0]), 0);
+    cr_expect_neq(atomic_load(&seen[1]), 0);
+    lm_pool_free(pool);
+    cr_assert_eq(sched_getaffinity(0, sizeof after, &after), 0);
+    cr_expect(CPU_EQUAL(&before, &after), "the caller has lost its CPUs");
+  }
+}
+
+/* Notes which lanes had a chunk, and lets other threads run meanwhile. */
+static int32_t note_lane(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  atomic_uint *lanes = arg;
+  (void)begin, (void)end;
+  atomic_fetch_or(lanes, 1u << lane);
+  (void)usleep(20);
+  return LAMINA_OK;
+}
+
+/* With one CPU for six threads, loops are the caller's alone once the others have gone to sleep. */
+Test(pool, threads_without_a_cpu_are_left_asleep)
+{
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET((size_t)sched_getcpu(), &one);
+  cr_assert_eq(sched_setaffinity(0, sizeof one, &one), 0);
+  struct lm_pool *pool = pool_of(6);
+  int alone = 0;
+  for (int round = 0; round < 2000 && alone < 20; round++) {
+    atomic_uint lanes = 0;
+    cr_assert_eq(lm_pool_run(pool, 50, 1, note_lane, &lanes), LAMINA_OK);
+    alone = lanes == 1 ? alone + 1 : 0;
+  }
+  cr_expect_eq(alone, 20, "others were woken again and again");
+  lm_pool_free(pool);
 }
 
 /* Control groups as files below a folder of the test's own. */

@@ -103,7 +103,10 @@ Test(inspect, the_json_is_a_schema_with_types_and_bounds)
   cr_assert_eq(json_array_size(required), 2);
   cr_expect_str_eq(json_string_value(json_array_get(required, 1)), "file");
   json_t *units = json_object_get(rows, "units");
-  cr_expect_str_eq(json_string_value(json_object_get(units, "type")), "integer");
+  json_t *types = json_object_get(units, "type"); /* an integer, or ${name} */
+  cr_expect_str_eq(json_string_value(json_array_get(types, 0)), "integer");
+  cr_expect_str_eq(json_string_value(json_array_get(types, 1)), "string");
+  cr_expect_str_eq(json_string_value(json_object_get(units, "pattern")), "\\$\\{");
   cr_expect_eq(json_number_value(json_object_get(units, "minimum")), 1);
   cr_expect_eq(json_number_value(json_object_get(units, "maximum")), 65536);
   cr_expect_null(json_object_get(units, "default"));
@@ -113,7 +116,8 @@ Test(inspect, the_json_is_a_schema_with_types_and_bounds)
   cr_expect_null(json_object_get(rate, "exclusiveMaximum"));
   cr_expect_eq(json_number_value(json_object_get(rate, "default")), 1e-3);
   json_t *mode = json_object_get(rows, "mode");
-  cr_expect_eq(json_array_size(json_object_get(mode, "enum")), 3);
+  json_t *words = json_array_get(json_object_get(mode, "anyOf"), 0);
+  cr_expect_eq(json_array_size(json_object_get(words, "enum")), 3);
   cr_expect_str_eq(json_string_value(json_object_get(mode, "default")), "zeros");
   cr_expect(json_is_true(json_object_get(json_object_get(rows, "bias"), "default")));
   cr_expect_str_eq(json_string_value(json_object_get(json_object_get(rows, "label"), "default")),

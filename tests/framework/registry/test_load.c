@@ -47,7 +47,7 @@ Test(load, a_plugin_with_newer_structs_loads_and_keeps_what_is_known)
   cr_expect_eq(plugin->info.size, sizeof(struct lamina_plugin));
   cr_expect_eq(plugin->table.layer.size, sizeof(struct lamina_layer));
   cr_expect_eq(plugin->info.n_settings, 2);
-  cr_expect_eq(plugin->info.setting_stride, sizeof(struct lamina_setting) + sizeof(void *));
+  cr_expect_eq(plugin->info.setting_stride, sizeof(struct lamina_setting));
   lm_registry_free(registry);
 }
 
@@ -149,6 +149,39 @@ Test(load, one_file_by_two_paths_is_found_and_opened_once)
       LAMINA_OK, "%s", error.text);
   cr_expect_eq(linked->info.name, found->info.name, "the file was loaded twice");
   lm_registry_free(registry);
+  place_remove(&place);
+}
+
+/* Where the copy is. */
+static enum lamina_status to_copy(void *arg, const char *path, const char **file,
+                                  struct lm_error *error)
+{
+  (void)path;
+  *file = arg;
+  return arg != NULL ? LAMINA_OK : lm_fail(error, LAMINA_E_IO, "it has no copy");
+}
+
+Test(load, a_copy_can_be_loaded_in_place_of_the_file_that_was_found)
+{
+  struct place place = place_make();
+  struct lm_error error = {0};
+  const struct lm_plugin *plugin;
+  struct lm_registry *registry = registry_on(place.path, NULL);
+  write_file(place_file(&place, "layer_sin.so"), "no plugin any more", 18);
+  cr_expect_eq(lm_registry_examine_file(place_file(&place, "layer_sin.so"), &error),
+               LAMINA_E_INVALID);
+  cr_expect_eq(lm_registry_examine_file(fixture("layer_sin.so"), &error), LAMINA_OK);
+  lm_registry_redirect(registry, to_copy, NULL);
+  cr_expect_eq(lm_registry_find(registry, LAMINA_KIND_LAYER, "sin", &plugin, &error), LAMINA_E_IO);
+  cr_expect_str_eq(error.text, "it has no copy");
+  char *copy = lm_copy_text(fixture("layer_sin.so"));
+  lm_registry_redirect(registry, to_copy, copy);
+  cr_assert_eq(lm_registry_find(registry, LAMINA_KIND_LAYER, "sin", &plugin, &error), LAMINA_OK,
+               "%s", error.text);
+  cr_expect_str_eq(plugin->path, place_file(&place, "layer_sin.so"));
+  cr_expect_not_null(plugin->table.layer.forward);
+  lm_registry_free(registry);
+  lm_free(copy);
   place_remove(&place);
 }
 

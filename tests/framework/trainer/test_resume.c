@@ -71,6 +71,30 @@ Test(resume, gives_the_same_bits_with_early_stopping)
   ls_folder_remove(folder);
 }
 
+Test(resume, gives_the_same_bits_when_batches_are_made_ahead)
+{
+  static const char yaml[] = /* reads that are worth handing to another thread */
+      "data: {train: {two_fields: {samples: 40, width: 4, micros: 200}}, holdout: 0.25}\n"
+      "model: [{dense: {units: 4}}]\nloss: mse\noptimizer: {adam: {rate: 0.01}}\n"
+      "train: {epochs: 2, batch: 4}\n";
+  char *folder = ls_folder_make();
+  struct lm_train_result result = train_in(folder, "straight", yaml, 1);
+  for (uint64_t k = 1; k < result.steps; k += 3) {
+    char *name = lm_format("at-%d", (int)k);
+    char *dir = in_folder(folder, name);
+    struct ls_run run = {.yaml = yaml, .dir = dir, .stop_at = k, .threads = 2};
+    struct lm_error error = {0};
+    expect_status(ls_train(&run, &result, &error), LAMINA_E_STOPPED, &error);
+    run.stop_at = 0;
+    run.resume = true;
+    expect_status(ls_train(&run, &result, &error), LAMINA_OK, &error);
+    expect_same_run(folder, "straight", name);
+    lm_free(dir);
+    lm_free(name);
+  }
+  ls_folder_remove(folder);
+}
+
 Test(resume, of_a_finished_run_changes_nothing)
 {
   char *folder = ls_folder_make();

@@ -4,6 +4,7 @@
 #include "tests/framework/trainer/runs.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/file.h>
 
 #include "tests/plugins/two_fields.h"
@@ -146,6 +147,149 @@ Test(training, ends_after_the_steps_that_are_allowed)
     cr_expect_eq(result.steps, rows[i].steps, "%s", rows[i].train);
     cr_expect_eq(result.last.epoch, rows[i].epoch, "%s", rows[i].train);
     lm_free(yaml);
+    ls_folder_remove(folder);
+  }
+}
+
+/* ---- batches made ahead ---- */
+
+/* Reads that take long enough to be handed to another thread. */
+#define SLOW(data, train)                                                                      \
+  "data: {train: {two_fields: {samples: 40, width: 4, micros: 300" data "}}, holdout: 0.25,\n" \
+  "  transforms: [standardize]}\nmodel: [{dense: {units: 4}}]\nloss: mse\n"                    \
+  "optimizer: sgd\nregularizers: [{l2: {lambda: 1e-3}}]\n"                                     \
+  "train: {batch: 4, seed: 3" train "}\n"
+
+Test(training, is_the_same_when_batches_are_made_ahead)
+{
+  static const char *const rows[] = {
+      SLOW("", ", epochs: 3"), SLOW("", ", epochs: 3, drop_last: true, shuffle: false"),
+      SLOW("", ", epochs: 3, steps: 13"), SLOW("", ", epochs: 2, checkpoint: {every_steps: 1}"),
+      SLOW("", ", epochs: 9, early_stopping: {patience: 1, min_delta: 0.01}")};
+  for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    char *folder = ls_folder_make();
+    (void)train_in(folder, "1", rows[i], 1);
+    char *one = metrics_of(folder, "1");
+    for (uint32_t threads = 2; threads <= 3; threads++) {
+      char *name = lm_format("%d", (int)threads);
+      char *model = in_folder(name, "model.safetensors");
+      (void)train_in(folder, name, rows[i], threads);
+      char *metrics = metrics_of(folder, name);
+      cr_expect(same_file(folder, "1/model.safetensors", model), "%s threads: %s", name, rows[i]);
+      cr_expect_str_eq(metrics, one);
+      lm_free(metrics);
+      lm_free(model);
+      lm_free(name);
+    }
+    lm_free(one);
+    ls_folder_remove(folder);
+  }
+}
+
+static void count_step(void *arg, const struct lm_train_status *status)
+{
+  *(uint64_t *)arg = status->step;
+}
+
+/* The sentence of a training that must fail, and the steps done before. */
+static char *failure_of(const char *yaml, uint32_t threads, enum lamina_status wanted,
+                        uint64_t *steps)
+{
+  char *folder = ls_folder_make();
+  char *dir = in_folder(folder, "run");
+  struct ls_net net = {0};
+  struct lm_train_options options = {.run_dir = dir, .observer = {steps, count_step, NULL, NULL}};
+  struct lm_train_result result;
+  *steps = 0;
+  cr_assert_eq(ls_net_build(&net, yaml, threads), LAMINA_OK, "%s", net.error.text);
+  cr_assert_eq(lm_experiment_open_data(net.experiment, &net.error), LAMINA_OK);
+  expect_status(lm_train(net.experiment, &options, &result, &net.error), wanted, &net.error);
+  char *sentence = lm_copy_text(net.error.text);
+  lm_free(dir);
+  ls_net_release(&net);
+  ls_folder_remove(folder);
+  return sentence;
+}
+
+Test(training, fails_in_the_step_that_would_have_used_the_batch)
+{
+  static const struct {
+    const char *yaml;
+    enum lamina_status status;
+    uint64_t steps;
+    const char *part;
+  } rows[] = {
+      {"data: {train: {two_fields: {samples: 40, width: 4, micros: 300, bad: 17}}}\n"
+       "model: [{dense: {units: 4}}]\nloss: mse\noptimizer: sgd\n"
+       "train: {batch: 4, shuffle: false}\n",
+       LAMINA_E_INVALID, 4, "record 17 is broken"},
+      {"data: {train: {two_fields: {samples: 40, width: 4, micros: 300}}}\n"
+       "model: [{dense: {units: 4}}, {probe: {fault: nan, at: 3}}]\nloss: mse\n"
+       "optimizer: sgd\ntrain: {batch: 4}\n",
+       LAMINA_E_NONFINITE, 2, "node 'probe'"},
+  };
+  for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    uint64_t steps;
+    char *alone = failure_of(rows[i].yaml, 1, rows[i].status, &steps);
+    cr_expect_eq(steps, rows[i].steps, "%d steps", (int)steps);
+    cr_expect(strstr(alone, rows[i].part) != NULL, "%s", alone);
+    char *ahead = failure_of(rows[i].yaml, 3, rows[i].status, &steps);
+    cr_expect_eq(steps, rows[i].steps, "%d steps", (int)steps);
+    cr_expect_str_eq(ahead, alone);
+    lm_free(alone);
+    lm_free(ahead);
+  }
+}
+
+/** Sentences of the log about waiting. */
+struct heard {
+  int count;
+  char sentence[256];
+};
+
+static void hear(void *arg, int32_t level, const char *sentence)
+{
+  struct heard *heard = arg;
+  if (strncmp(sentence, "waiting for data", 16) == 0) {
+    heard->count++;
+    (void)snprintf(heard->sentence, sizeof heard->sentence, "%d %s", (int)level, sentence);
+  }
+}
+
+Test(training, says_when_it_waits_for_data)
+{
+  static const struct {
+    const char *data; /* the reads take as long as this says, and 1.2 s in all */
+    int64_t epochs;
+    uint32_t threads;
+    int told;
+  } rows[] = {{"micros: 120000", 1, 1, 1}, {"micros: 120000", 1, 2, 1}, {"micros: 1000", 2, 1, 0}};
+  for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    char *folder = ls_folder_make();
+    char *dir = in_folder(folder, "run");
+    char *yaml = lm_format("data: {train: {two_fields: {samples: 40, width: 4, %s}}}\n"
+                           "model: [{dense: {units: 4}}]\nloss: mse\noptimizer: sgd\n"
+                           "train: {batch: 4, epochs: %d}\n",
+                           rows[i].data, (int)rows[i].epochs);
+    struct heard heard = {0};
+    struct ls_net net = {0};
+    struct lm_train_options options = {.run_dir = dir};
+    struct lm_train_result result;
+    cr_assert_eq(ls_net_build(&net, yaml, rows[i].threads), LAMINA_OK, "%s", net.error.text);
+    cr_assert_eq(lm_experiment_open_data(net.experiment, &net.error), LAMINA_OK);
+    net.experiment->host.log = hear;
+    net.experiment->host.log_arg = &heard;
+    expect_status(lm_train(net.experiment, &options, &result, &net.error), LAMINA_OK, &net.error);
+    cr_expect_eq(heard.count, rows[i].told, "%s: %s", rows[i].data, heard.sentence);
+    const char *share = strstr(heard.sentence, "took ");
+    cr_expect(heard.count == 0 || (share != NULL && atoi(share + 5) > 50 && atoi(share + 5) <= 100),
+              "%s", heard.sentence);
+    cr_expect(heard.count == 0 ||
+                  (strstr(heard.sentence, "second thread") != NULL) == (rows[i].threads == 1),
+              "%s", heard.sentence);
+    lm_free(yaml);
+    lm_free(dir);
+    ls_net_release(&net);
     ls_folder_remove(folder);
   }
 }

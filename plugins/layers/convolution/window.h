@@ -1,0 +1,59 @@
+/*
+ * Windows that slide along an axis: what convolution and pooling layers have in common.
+ *
+ * Images are [N, H, W, C], channels last: the channels of a pixel lie next to each other, so
+ * that loops over channels are vector code whatever their number, and a row of a window is one
+ * run of memory. Signals are [N, T, C]. A missing channel axis counts as one channel.
+ */
+#ifndef LM_CONVOLUTION_WINDOW_H
+#define LM_CONVOLUTION_WINDOW_H
+
+#include <stdbool.h>
+
+#include <lamina/expect.h>
+
+/** One axis: output o reads inputs o * stride - before + i * dilation, 0 <= i < kernel. */
+struct lm_window {
+  int64_t in, out;
+  int64_t kernel, stride, dilation;
+  int64_t before, after; /* padding */
+};
+
+/** The settings of a window, lists of one number or of one for each axis. */
+struct lm_window_settings {
+  struct lamina_i64s kernel, stride, padding, dilation;
+  bool same; /* padding such that out = ceil(in / stride) */
+  bool ceil; /* the last window may reach beyond the padding (pooling) */
+};
+
+/** The same as rows of a table, for a struct with fields kernel, stride, padding, dilation, same. */
+#define LM_WINDOW_ROWS(T, kernel_default, stride_default)                                \
+  LAMINA_I64S(T, kernel, kernel_default, "[1, 32767]",                                   \
+              "size of the window, for all axes or for each"),                           \
+      LAMINA_I64S(T, stride, stride_default, "[1, 32767]", "step of the window"),        \
+      LAMINA_I64S(T, padding, "0", "[0, 32767]", "positions added at each border"),      \
+      LAMINA_I64S(T, dilation, "1", "[1, 32767]", "distance of the window's positions"), \
+      LAMINA_BOOL(T, same, "false", "pad to an output of ceil(input / stride), not by padding")
+
+/**
+ * Sizes of the windows of `axes` axes from the input x [N, (H,) W, (C)]. Fills in[], out[] and
+ * padding; refuses, with a sentence, lists of another length, outputs that would be empty and
+ * sizes that overflow.
+ */
+int32_t lm_windows_infer(struct lamina_call *call, const struct lm_window_settings *settings,
+                         const struct lamina_type *x, uint32_t axes, struct lm_window *windows);
+
+/**
+ * For pooling: refuses padding as long as a window, and windows that would lie outside of the
+ * input as a whole.
+ */
+int32_t lm_windows_expect_inside(struct lamina_call *call, const struct lm_window *windows,
+                                 uint32_t axes);
+
+/** Channels of an input with `axes` axes of windows: its last dimension, or 1 if it has none. */
+int64_t lm_window_channels(const struct lamina_type *x, uint32_t axes);
+
+/** Tells people how the output's size comes about: "floor((7 + 2 - 3) / 2) + 1 = 4". */
+int32_t lm_windows_note(struct lamina_plan *plan, const struct lm_window *windows, uint32_t axes);
+
+#endif
