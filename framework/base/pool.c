@@ -64,6 +64,8 @@ struct lm_pool {
   uint32_t threads;
   uint32_t most_awake; /* threads that are woken to run at once, the caller among them */
   bool spins;
+  bool shuffled; /* no threads: chunks run in an order and on lanes drawn from seed */
+  uint64_t seed;
   bool placed; /* the thread that made the pool has a CPU of its own */
   atomic_bool stopping;
   struct lane *lanes;
@@ -304,6 +306,48 @@ static int32_t run_serial(const struct loop *loop, uint32_t lane)
   return status;
 }
 
+/* SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014. */
+static uint64_t mix(uint64_t z)
+{
+  z += 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+static int64_t common_divisor(int64_t a, int64_t b)
+{
+  while (b != 0) {
+    int64_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
+
+/* Chunk first + i * step modulo their number, which is each of them once: step divides nothing. */
+static int32_t run_shuffled(struct lm_pool *pool, const struct loop *loop)
+{
+  int64_t first = (int64_t)(mix(pool->seed) % (uint64_t)loop->chunks);
+  int64_t step = (int64_t)(mix(pool->seed + 1) % (uint64_t)loop->chunks);
+  int64_t lowest = INT64_MAX;
+  int32_t status = LAMINA_OK;
+  while (common_divisor(step, loop->chunks) != 1) {
+    step++;
+  }
+  for (int64_t i = 0; i < loop->chunks; i++) {
+    int64_t chunk = (int64_t)(((__int128)i * step + first) % loop->chunks);
+    uint32_t lane = (uint32_t)(mix(pool->seed ^ (uint64_t)chunk) % pool->threads);
+    here.lane = lane;
+    int32_t returned = run_chunk(loop, chunk, lane);
+    if (returned != LAMINA_OK && chunk < lowest) {
+      lowest = chunk;
+      status = returned;
+    }
+  }
+  return status;
+}
+
 int32_t lm_pool_run(struct lm_pool *pool, int64_t n, int64_t grain, lm_pool_body_fn body, void *arg)
 {
   if (n <= 0) {
@@ -323,8 +367,10 @@ int32_t lm_pool_run(struct lm_pool *pool, int64_t n, int64_t grain, lm_pool_body
     return run_serial(&loop, before.lane);
   }
   here = (struct position){pool, 0};
-  int32_t status =
-      pool->threads == 1 || loop.chunks == 1 ? run_serial(&loop, 0) : run_parallel(pool, &loop);
+  bool serial = pool->threads == 1 || loop.chunks == 1;
+  int32_t status = serial           ? run_serial(&loop, 0)
+                   : pool->shuffled ? run_shuffled(pool, &loop)
+                                    : run_parallel(pool, &loop);
   here = before;
   return status;
 }
@@ -462,10 +508,9 @@ static void release(struct lm_pool *pool)
   lm_free(pool);
 }
 
-enum lamina_status lm_pool_create_on(uint32_t threads, const struct lm_affinity *affinity,
-                                     struct lm_pool **out, struct lm_error *error)
+/* A pool without its threads. */
+static enum lamina_status make_pool(uint32_t threads, struct lm_pool **out, struct lm_error *error)
 {
-  bool placed = affinity != NULL && affinity->count > 0;
   *out = NULL;
   if (threads < 1 || threads > MOST_THREADS) {
     return lm_fail(error, LAMINA_E_USAGE, "a pool has 1 to %d threads, not %lu", MOST_THREADS,
@@ -482,13 +527,24 @@ enum lamina_status lm_pool_create_on(uint32_t threads, const struct lm_affinity 
   }
   pool->threads = threads;
   atomic_init(&pool->fails_from, INT64_MAX);
+  for (uint32_t i = 0; i < threads; i++) {
+    pool->lanes[i] = (struct lane){.pool = pool, .number = i, .failed_chunk = -1};
+  }
+  *out = pool;
+  return LAMINA_OK;
+}
+
+enum lamina_status lm_pool_create_on(uint32_t threads, const struct lm_affinity *affinity,
+                                     struct lm_pool **out, struct lm_error *error)
+{
+  bool placed = affinity != NULL && affinity->count > 0;
+  struct lm_pool *pool;
+  *out = NULL;
+  LM_TRY(make_pool(threads, &pool, error));
   uint32_t cpus = lm_pool_default_threads();
   bool confined = placed && threads > affinity->count;
   pool->most_awake = confined || threads < cpus ? threads : cpus;
   pool->spins = !confined && pool->most_awake > 1;
-  for (uint32_t i = 0; i < threads; i++) {
-    pool->lanes[i] = (struct lane){.pool = pool, .number = i, .failed_chunk = -1};
-  }
   uint32_t started;
   int failure = start_workers(pool, affinity, &started);
   if (failure == 0 && placed) {
@@ -510,12 +566,21 @@ enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out, struct
   return lm_pool_create_on(threads, NULL, out, error);
 }
 
+enum lamina_status lm_pool_create_shuffled(uint32_t lanes, uint64_t seed, struct lm_pool **out,
+                                           struct lm_error *error)
+{
+  LM_TRY(make_pool(lanes, out, error));
+  (*out)->shuffled = true;
+  (*out)->seed = seed;
+  return LAMINA_OK;
+}
+
 void lm_pool_free(struct lm_pool *pool)
 {
   if (pool == NULL) {
     return;
   }
-  stop_workers(pool, pool->threads);
+  stop_workers(pool, pool->shuffled ? 1 : pool->threads);
   if (pool->placed) {
     (void)pthread_setaffinity_np(pthread_self(), sizeof pool->before, &pool->before);
   }

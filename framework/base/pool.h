@@ -39,6 +39,14 @@ enum lamina_status lm_pool_create(uint32_t threads, struct lm_pool **out,
 enum lamina_status lm_pool_create_on(uint32_t threads, const struct lm_affinity *affinity,
                                      struct lm_pool **out, struct lm_error *error) LM_MUST_CHECK;
 
+/**
+ * Makes a pool of `lanes` lanes without threads: it runs the chunks of a loop in the calling
+ * thread, in an order and on lanes drawn from seed. A real pool may do the same, but seldom
+ * does; code whose result depends on who runs which chunk is found by it, every time.
+ */
+enum lamina_status lm_pool_create_shuffled(uint32_t lanes, uint64_t seed, struct lm_pool **out,
+                                           struct lm_error *error) LM_MUST_CHECK;
+
 /** Stops the threads and waits for them. NULL is fine. */
 void lm_pool_free(struct lm_pool *pool);
 

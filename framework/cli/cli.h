@@ -24,6 +24,9 @@ struct lm_cli {
   const char *sets[LM_CLI_SETS]; /* --set, --seed as a setting */
   size_t n_sets;
   const char *run_dir, *plugin_path, *input, *output;
+  const char *settings, *shapes, *only, *skip, *format, *timeout; /* conform */
+  bool strict, in_process, rules;
+  char *plugin_path_absolute; /* owned */
   char seed[64];
   uint32_t threads; /* 0: as many as make sense */
   struct lm_affinity affinity;
@@ -48,6 +51,7 @@ enum lamina_status lm_command_plan(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_eval(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_predict(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_list(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_conform(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_inspect(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_schema(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_manual(struct lm_cli *cli, struct lm_error *error);

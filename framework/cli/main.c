@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "cli/cli.h"
 
 struct command {
@@ -23,6 +24,7 @@ static const struct command commands[] = {
     {"plan", lm_command_plan, "FILE", "where every tensor lives, and who overwrites whom"},
     {"bench", lm_command_bench, "FILE", "how fast an experiment trains on this machine"},
     {"list", lm_command_list, "[KIND]", "plugins on the search path; loads none of them"},
+    {"conform", lm_command_conform, "FILE.so", "does a plugin keep the rules? --rules prints them"},
     {"inspect", lm_command_inspect, "KIND NAME | --all", "what a plugin says of itself"},
     {"schema", lm_command_schema, "", "a JSON Schema of experiments, for editors"},
     {"manual", lm_command_manual, "[PAGE]", "a page for man: lamina, experiment or plugins"},
@@ -48,6 +50,13 @@ static const char OPTIONS[] =
     "  --markdown          inspect: the settings as a table for a plugin's page\n"
     "  --dot               summary: the graph in the language of Graphviz\n"
     "  --all               inspect: every plugin on the search path\n"
+    "  --only IDS, --skip IDS   conform: these requirements, or all but these: L05,P\n"
+    "  --format FORM       conform: text, tap, junit or json\n"
+    "  --settings YAML     conform: settings of the plugin, such as '{units: 4}'\n"
+    "  --shapes SHAPES     conform: its inputs, such as '7x5 7:5' ([7, 5] and 7 labels of 5)\n"
+    "  --timeout S         conform: seconds for each check; default 10\n"
+    "  --strict            conform: what a plugin should do counts, too\n"
+    "  --in-process        conform: no processes of their own, for a debugger\n"
     "  --quiet             no progress\n"
     "  --help, --version\n"
     "\n"
@@ -151,6 +160,7 @@ int main(int argc, char **argv)
   }
   lm_registry_free(cli.registry);
   lm_pool_free(cli.pool);
+  lm_free(cli.plugin_path_absolute);
   status = flush_output(status, &error);
   if (status != LAMINA_OK) {
     (void)fprintf(stderr, "lamina: %s\n", error.text);

@@ -80,10 +80,8 @@ enum lamina_status lm_cli_start(struct lm_cli *cli, struct lm_error *error)
   if (cli->plugin_path != NULL && (path = absolute_list(cli->plugin_path)) == NULL) {
     return lm_fail_memory(error, 0);
   }
-  options.plugin_path = path;
-  enum lamina_status status = lm_registry_create(&options, &cli->registry, error);
-  lm_free(path);
-  return status;
+  options.plugin_path = cli->plugin_path_absolute = path;
+  return lm_registry_create(&options, &cli->registry, error);
 }
 
 /* As many as were asked for, or else one for each CPU, of those to stay on if some were named. */

@@ -69,26 +69,36 @@ static enum lamina_status ask_fields(struct lm_dataset *dataset, struct lm_error
   return status;
 }
 
-enum lamina_status lm_dataset_create(struct lm_host *host, const struct lm_instance_spec *spec,
-                                     const char *role, struct lm_dataset **out,
-                                     struct lm_error *error)
+enum lamina_status lm_dataset_adopt(struct lm_host *host, struct lm_instance *instance,
+                                    const char *role, struct lm_dataset **out,
+                                    struct lm_error *error)
 {
-  enum lamina_status status;
   struct lm_dataset *dataset = lm_alloc(1, sizeof *dataset);
   *out = NULL;
   if (dataset == NULL || (dataset->role = lm_copy_text(role)) == NULL) {
     lm_free(dataset);
+    lm_instance_free(instance);
     return lm_fail_memory(error, sizeof *dataset);
   }
   dataset->host = host;
-  LM_TRY_OR(fail, status, lm_instance_create(host, spec, &dataset->instance, error));
-  LM_TRY_OR(fail, status, ask_fields(dataset, error));
+  dataset->instance = instance;
+  enum lamina_status status = ask_fields(dataset, error);
+  if (status != LAMINA_OK) {
+    lm_dataset_free(dataset);
+    return status;
+  }
   *out = dataset;
   return LAMINA_OK;
+}
 
-fail:
-  lm_dataset_free(dataset);
-  return status;
+enum lamina_status lm_dataset_create(struct lm_host *host, const struct lm_instance_spec *spec,
+                                     const char *role, struct lm_dataset **out,
+                                     struct lm_error *error)
+{
+  struct lm_instance *instance = NULL;
+  *out = NULL;
+  LM_TRY(lm_instance_create(host, spec, &instance, error));
+  return lm_dataset_adopt(host, instance, role, out, error);
 }
 
 enum lamina_status lm_dataset_open(struct lm_dataset *dataset, struct lm_error *error)

@@ -21,6 +21,10 @@ struct lm_dataset {
 enum lamina_status lm_dataset_create(struct lm_host *host, const struct lm_instance_spec *spec,
                                      const char *role, struct lm_dataset **out,
                                      struct lm_error *error) LM_MUST_CHECK;
+/** The same of an instance that is there, which is taken over, also on failure. */
+enum lamina_status lm_dataset_adopt(struct lm_host *host, struct lm_instance *instance,
+                                    const char *role, struct lm_dataset **out,
+                                    struct lm_error *error) LM_MUST_CHECK;
 void lm_dataset_free(struct lm_dataset *dataset);
 
 /** Loads the data; counts and classes are known afterwards. A set without records is refused. */

@@ -261,3 +261,13 @@ enum lamina_status lm_registry_open_file(struct lm_registry *registry, const cha
   lm_free(absolute);
   return status;
 }
+
+void lm_registry_prefer(struct lm_registry *registry, const struct lm_plugin *plugin)
+{
+  for (struct lm_entry *entry = registry->entries; entry != NULL; entry = entry->next) {
+    if (entry->plugin.info.kind == plugin->info.kind &&
+        strcmp(entry->plugin.info.name, plugin->info.name) == 0) {
+      entry->searched = &entry->plugin == plugin;
+    }
+  }
+}

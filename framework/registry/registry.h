@@ -128,6 +128,9 @@ void lm_registry_redirect(struct lm_registry *registry, lm_redirect_fn redirect,
 /** Refuses a file as loading it would, as far as can be seen without loading it. */
 enum lamina_status lm_registry_examine_file(const char *path, struct lm_error *error) LM_MUST_CHECK;
 
+/** From now on a search for this plugin's kind and name gives it, whatever the search path has. */
+void lm_registry_prefer(struct lm_registry *registry, const struct lm_plugin *plugin);
+
 /** What a marker says of a file that was not loaded. */
 struct lm_listing {
   char kind[16], name[64], version[32], isa[32];

@@ -11,11 +11,9 @@
 #ifndef LM_REGISTRY_REGISTRY_INTERNAL_H
 #define LM_REGISTRY_REGISTRY_INTERNAL_H
 
-#include <fenv.h>
-#include <locale.h>
-#include <signal.h>
 #include <sys/stat.h>
 
+#include "registry/environment.h"
 #include "registry/registry.h"
 
 enum { LM_NAME_MAX = 63, LM_FILE_NAME_MAX = 128, LM_SHOWN_MAX = 80 };
@@ -195,30 +193,6 @@ void lm_module_close(struct lm_module *module);
 
 /** Adds what the dynamic linker says of a file that it will refuse. */
 void lm_module_add_reason(const char *path, struct lm_error *error);
-
-/* environment.c */
-
-enum { LM_SIGNALS = 14 };
-
-/** What belongs to the process or thread and not to a plugin. */
-struct lm_environment {
-  fenv_t floats;
-  uint64_t float_control;
-  int rounding;
-  char *locale;
-  locale_t thread_locale;
-  sigset_t mask;
-  struct sigaction actions[LM_SIGNALS];
-};
-
-enum lamina_status lm_environment_save(struct lm_environment *environment,
-                                       struct lm_error *error) LM_MUST_CHECK;
-
-/**
- * Puts everything back as it was saved, and releases what was saved.
- * @return NULL when nothing had changed, else what the plugin did, as in "it sets the locale"
- */
-const char *lm_environment_restore(struct lm_environment *environment);
 
 /* descriptor.c */
 

@@ -65,4 +65,16 @@ enum lamina_status lm_settings_fill(const struct lm_settings *table,
 
 void lm_settings_memory_release(struct lm_settings_memory *memory);
 
+/** What a sample of a setting's values is to be. */
+enum lm_sample {
+  LM_SAMPLE_INSIDE = 0, /* an ordinary value */
+  LM_SAMPLE_BOUND,      /* the least or the largest that the range has */
+  LM_SAMPLE_OUTSIDE,    /* not in the range */
+  LM_SAMPLE_OTHER_TYPE
+};
+
+/** Writes sample number i of a row as YAML; false when there are not so many. */
+bool lm_setting_sample(const struct lamina_setting *row, enum lm_sample sample, uint32_t i,
+                       struct lm_text *out);
+
 #endif

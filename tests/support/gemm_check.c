@@ -14,7 +14,7 @@
 #include <lamina/service.h>
 
 #include "base/memory.h"
-#include "tests/support/mock_host.h"
+#include "conform/mock.h"
 #include "tests/support/part_probe.h"
 
 #define GUARD_VALUE (-12345.678f)
@@ -22,7 +22,7 @@
 enum { OFFSET = 128 };
 
 struct fixture {
-  struct mock_host host;
+  struct lm_mock host;
   struct probe probe;
   struct lm_instance *instance;
   const struct lamina_gemm *gemm;
@@ -46,7 +46,7 @@ struct product {
 static void start(struct fixture *f, const char *name)
 {
   *f = (struct fixture){0};
-  cr_assert(mock_host_init(&f->host, 1));
+  cr_assert(lm_mock_init(&f->host, 1));
   probe_open(&f->probe, 1);
   cr_assert_eq(probe_try(&f->probe, LAMINA_KIND_SERVICE, name, &f->instance), LAMINA_OK, "%s",
                f->probe.error.text);
@@ -57,7 +57,7 @@ static void start(struct fixture *f, const char *name)
 static void stop(struct fixture *f)
 {
   probe_close(&f->probe);
-  mock_host_release(&f->host);
+  lm_mock_release(&f->host);
 }
 
 static float next(uint32_t *state)
@@ -204,13 +204,13 @@ static void check(struct fixture *f, const struct form *form)
   struct lamina_gemm_scratch scratch = {0};
   make(&p, form);
   f->gemm->scratch(f->gemm->self, form->m, form->n, form->k, &scratch);
-  cr_assert(mock_host_set_scratch(&f->host, scratch.shared + OFFSET, scratch.per_lane + OFFSET));
+  cr_assert(lm_mock_set_scratch(&f->host, scratch.shared + OFFSET, scratch.per_lane + OFFSET));
   struct gemm_witness witness;
   gemm_witness_init(&witness, &p.task);
   p.task.epilogue = form->gap == 0 ? &witness.epilogue : NULL;
   int32_t status = f->gemm->run(f->gemm->self, &f->host.call, &p.task);
   cr_assert_eq(status, LAMINA_OK, "%s", f->host.failed_text);
-  cr_assert(mock_host_scratch_intact(&f->host));
+  cr_assert(lm_mock_scratch_intact(&f->host));
   witness.count = form->gap == 0 ? witness.count : 0;
   gemm_witness_check(&witness);
   check_values(&p);

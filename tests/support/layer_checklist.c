@@ -24,19 +24,19 @@ struct result {
 /** A row of the table that is being checked. */
 struct check {
   const struct ls_layer *layer;
-  struct ls_probe *probe;
+  struct lm_probe *probe;
   const char *shapes, *others; /* this row, and another one */
   struct result step;          /* of a plain training step */
 };
 
-bool ls_has_gradient(const struct ls_layer *layer, const struct ls_probe *probe, uint32_t role,
+bool ls_has_gradient(const struct ls_layer *layer, const struct lm_probe *probe, uint32_t role,
                      uint32_t index)
 {
-  return role != LAMINA_OUT && ls_is_float(probe, role, index) &&
+  return role != LAMINA_OUT && lm_probe_is_float(probe, role, index) &&
          (role != LAMINA_IN || (layer->constant & (1u << index)) == 0);
 }
 
-static void request(const struct ls_layer *layer, struct ls_probe *probe, uint32_t request)
+static void request(const struct ls_layer *layer, struct lm_probe *probe, uint32_t request)
 {
   for (uint32_t role = LAMINA_IN; role <= LAMINA_WEIGHT; role++) {
     for (uint32_t i = 0; i < probe->count[role]; i++) {
@@ -45,9 +45,9 @@ static void request(const struct ls_layer *layer, struct ls_probe *probe, uint32
   }
 }
 
-void ls_layer_fill(const struct ls_layer *layer, struct ls_probe *probe, uint64_t seed)
+void ls_layer_fill(const struct ls_layer *layer, struct lm_probe *probe, uint64_t seed)
 {
-  ls_fill(probe, seed);
+  lm_probe_fill(probe, seed);
   if (layer->fill != NULL) {
     layer->fill(probe, seed);
   }
@@ -57,8 +57,8 @@ void ls_layer_fill(const struct ls_layer *layer, struct ls_probe *probe, uint64_
 /* ---- results ---- */
 
 /* Where tensor number `at` of a result is; false after the last one. */
-static bool result_tensor(const struct ls_probe *probe, uint32_t at, uint32_t *role,
-                          uint32_t *index, const struct ls_tensor **tensor)
+static bool result_tensor(const struct lm_probe *probe, uint32_t at, uint32_t *role,
+                          uint32_t *index, const struct lm_probe_tensor **tensor)
 {
   static const uint32_t roles[] = {LAMINA_OUT, LAMINA_IN, LAMINA_WEIGHT};
   for (int r = 0; r < 3; r++) {
@@ -74,10 +74,10 @@ static bool result_tensor(const struct ls_probe *probe, uint32_t at, uint32_t *r
   return false;
 }
 
-static void capture(const struct ls_probe *probe, struct result *result)
+static void capture(const struct lm_probe *probe, struct result *result)
 {
   uint32_t role = 0, index = 0;
-  const struct ls_tensor *tensor = NULL;
+  const struct lm_probe_tensor *tensor = NULL;
   size_t capacity = 0;
   *result = (struct result){0};
   for (uint32_t i = 0; result_tensor(probe, i, &role, &index, &tensor); i++) {
@@ -91,10 +91,10 @@ static void capture(const struct ls_probe *probe, struct result *result)
 }
 
 /* The outputs and all gradients that are not skipped are as captured, bit for bit. */
-static void expect_same(const struct ls_probe *probe, const struct result *result, const char *when)
+static void expect_same(const struct lm_probe *probe, const struct result *result, const char *when)
 {
   uint32_t role = 0, index = 0;
-  const struct ls_tensor *tensor = NULL;
+  const struct lm_probe_tensor *tensor = NULL;
   size_t at = 0;
   for (uint32_t i = 0; result_tensor(probe, i, &role, &index, &tensor); i++) {
     bool skipped = role != LAMINA_OUT && probe->requests[role][index] == LAMINA_SKIP;
@@ -169,7 +169,7 @@ static void check_declarations(const struct check *check)
 /* No declared tensor can be done without: backward asks for each, and is told so. */
 static void check_reads_are_needed(const struct check *check)
 {
-  struct ls_probe *probe = check->probe;
+  struct lm_probe *probe = check->probe;
   for (uint32_t role = LAMINA_IN; role <= LAMINA_STATE; role++) {
     for (uint32_t i = 0; i < probe->count[role]; i++) {
       uint32_t all = probe->facts.reads[role];
@@ -179,7 +179,7 @@ static void check_reads_are_needed(const struct check *check)
       ls_layer_fill(check->layer, probe, SEED);
       ls_forward(probe, TRAINING, STEP);
       probe->facts.reads[role] = all & ~(1u << i);
-      cr_assert_eq(ls_try_backward(probe, TRAINING, STEP), LAMINA_E_PLUGIN,
+      cr_assert_eq(lm_probe_backward(probe, TRAINING, STEP), LAMINA_E_PLUGIN,
                    "%s: backward does not need tensor %u of role %u", probe->label, i, role);
       ls_contains(probe->error.text, "infer() did not declare");
       probe->facts.reads[role] = all;
@@ -189,7 +189,7 @@ static void check_reads_are_needed(const struct check *check)
 
 /* ---- memory ---- */
 
-static void step_of(const struct ls_layer *layer, struct ls_probe *probe)
+static void step_of(const struct ls_layer *layer, struct lm_probe *probe)
 {
   ls_layer_fill(layer, probe, SEED);
   ls_forward(probe, TRAINING, STEP);
@@ -208,7 +208,7 @@ static void check_old_content(const struct check *check)
 }
 
 /* Applies the declared sharings that are chosen by a bit each. */
-static void share(struct ls_probe *probe, uint32_t chosen, uint32_t pass)
+static void share(struct lm_probe *probe, uint32_t chosen, uint32_t pass)
 {
   for (uint32_t i = 0; i < probe->facts.n_sharing; i++) {
     if ((chosen & (1u << i)) != 0 && probe->facts.sharing[i].pass == pass) {
@@ -219,7 +219,7 @@ static void share(struct ls_probe *probe, uint32_t chosen, uint32_t pass)
 
 static void check_sharing(const struct check *check)
 {
-  struct ls_probe *probe = check->probe;
+  struct lm_probe *probe = check->probe;
   cr_assert_lt(probe->facts.n_sharing, 6);
   for (uint32_t chosen = 1; chosen < 1u << probe->facts.n_sharing; chosen++) {
     ls_layer_fill(check->layer, probe, SEED);
@@ -228,14 +228,14 @@ static void check_sharing(const struct check *check)
     share(probe, chosen, LAMINA_BACKWARD);
     ls_backward(probe, TRAINING, STEP);
     expect_same(probe, &check->step, "in place");
-    ls_unshare(probe);
+    lm_probe_unshare(probe);
   }
 }
 
 /* With another layer fused into one of its passes, which takes a tensor's pieces away. */
 static void check_fusing(const struct check *check)
 {
-  struct ls_probe *probe = check->probe;
+  struct lm_probe *probe = check->probe;
   for (uint32_t i = 0; i < 2 * LM_MAX_FACTS; i++) {
     uint32_t pass = i % 2, index = i / 2;
     if ((probe->facts.may_fuse[pass] & (1u << index)) == 0) {
@@ -261,31 +261,31 @@ static void check_fusing(const struct check *check)
 /* ---- honesty ---- */
 
 /* Spoils (byte >= 0) or forbids and allows everything that backward has no right to. */
-static void withdraw(struct ls_probe *probe, int byte, bool forbidden)
+static void withdraw(struct lm_probe *probe, int byte, bool forbidden)
 {
   for (uint32_t role = LAMINA_IN; role <= LAMINA_STATE; role++) {
     for (uint32_t i = 0; i < probe->count[role]; i++) {
-      struct ls_zone *zone = &probe->tensors[role][i].zone;
+      struct lm_zone *zone = &probe->tensors[role][i].zone;
       if ((probe->facts.reads[role] & (1u << i)) == 0 && byte >= 0) {
-        ls_zone_fill(zone, byte);
+        lm_zone_fill(zone, byte);
       } else if ((probe->facts.reads[role] & (1u << i)) == 0) {
-        ls_zone_forbid(zone, forbidden);
+        lm_zone_forbid(zone, forbidden);
       }
     }
   }
   if (byte < 0) {
-    ls_zone_forbid(&probe->scratch[LAMINA_FORWARD], forbidden);
-    ls_zone_forbid(&probe->lanes[LAMINA_FORWARD], forbidden);
+    lm_zone_forbid(&probe->scratch[LAMINA_FORWARD], forbidden);
+    lm_zone_forbid(&probe->lanes[LAMINA_FORWARD], forbidden);
   }
 }
 
 /* Outputs are spoilt, too, so only gradients are compared: from a captured step on. */
-static void expect_same_gradients(struct ls_probe *probe, const struct result *result,
+static void expect_same_gradients(struct lm_probe *probe, const struct result *result,
                                   const char *when)
 {
   size_t at = 0;
   for (uint32_t i = 0; i < probe->count[LAMINA_OUT]; i++) {
-    struct ls_tensor *out = &probe->tensors[LAMINA_OUT][i];
+    struct lm_probe_tensor *out = &probe->tensors[LAMINA_OUT][i];
     if (out->zone.bytes > 0) {
       memcpy(out->zone.data, result->bytes + at, out->zone.bytes);
     }
@@ -295,7 +295,7 @@ static void expect_same_gradients(struct ls_probe *probe, const struct result *r
 }
 
 /* What a fault is told with: backward has touched memory that it has no right to. */
-static const struct ls_probe *watched;
+static const struct lm_probe *watched;
 static struct sigaction ordinary;
 
 static void tell_fault(int number)
@@ -307,7 +307,7 @@ static void tell_fault(int number)
   (void)sigaction(number, &ordinary, NULL); /* the fault comes again, and ends the test */
 }
 
-static void backward_under_watch(struct ls_probe *probe)
+static void backward_under_watch(struct lm_probe *probe)
 {
   struct sigaction watch = {.sa_handler = tell_fault};
   watched = probe;
@@ -320,7 +320,7 @@ static void backward_under_watch(struct ls_probe *probe)
 
 static void check_honesty(const struct check *check)
 {
-  struct ls_probe *probe = check->probe;
+  struct lm_probe *probe = check->probe;
   ls_layer_fill(check->layer, probe, SEED);
   ls_forward(probe, TRAINING, STEP);
   withdraw(probe, 0xff, false);
@@ -335,14 +335,14 @@ static void check_honesty(const struct check *check)
 /* ---- requests ---- */
 
 /* Puts old values into a gradient; returns the copy, to be released. */
-static float *fill_gradient(struct ls_probe *probe, uint32_t role, uint32_t index)
+static float *fill_gradient(struct lm_probe *probe, uint32_t role, uint32_t index)
 {
   uint64_t seed = 7;
-  int64_t n = ls_count(probe, role, index);
-  float *old = lm_alloc((size_t)n, sizeof *old), *gradient = ls_gradient(probe, role, index);
+  int64_t n = lm_probe_count(probe, role, index);
+  float *old = lm_alloc((size_t)n, sizeof *old), *gradient = lm_probe_gradient(probe, role, index);
   cr_assert_not_null(old);
   for (int64_t i = 0; i < n; i++) {
-    old[i] = gradient[i] = (float)((int64_t)ls_number(&seed, 4001) - 2000) / 1000.0f;
+    old[i] = gradient[i] = (float)((int64_t)lm_draw(&seed, 4001) - 2000) / 1000.0f;
   }
   return old;
 }
@@ -354,9 +354,9 @@ static float *fill_gradient(struct ls_probe *probe, uint32_t role, uint32_t inde
 static void expect_added(const struct check *check, uint32_t role, uint32_t index, const float *old,
                          const float *written)
 {
-  const float *found = ls_gradient(check->probe, role, index);
+  const float *found = lm_probe_gradient(check->probe, role, index);
   double ulps = check->layer->adding > 0.0 ? check->layer->adding : 1.0;
-  for (int64_t i = 0; i < ls_count(check->probe, role, index); i++) {
+  for (int64_t i = 0; i < lm_probe_count(check->probe, role, index); i++) {
     double exact = (double)old[i] + (double)written[i];
     double size = fmax(fmax(fabs((double)old[i]), fabs((double)written[i])), fabs(exact));
     cr_assert(fabs((double)found[i] - exact) <= ldexp(ulps * size, -23),
@@ -370,7 +370,7 @@ static void expect_added(const struct check *check, uint32_t role, uint32_t inde
 static const float *written_gradient(const struct check *check, uint32_t role, uint32_t index)
 {
   uint32_t r = 0, i = 0;
-  const struct ls_tensor *tensor = NULL;
+  const struct lm_probe_tensor *tensor = NULL;
   size_t at = 0;
   for (uint32_t n = 0; result_tensor(check->probe, n, &r, &i, &tensor); n++) {
     if (r == role && i == index) {
@@ -383,7 +383,7 @@ static const float *written_gradient(const struct check *check, uint32_t role, u
 
 static void check_request(const struct check *check, uint32_t role, uint32_t index)
 {
-  struct ls_probe *probe = check->probe;
+  struct lm_probe *probe = check->probe;
   uint64_t skipped = 0;
   ls_layer_fill(check->layer, probe, SEED);
   ls_forward(probe, TRAINING, STEP);
@@ -399,10 +399,10 @@ static void check_request(const struct check *check, uint32_t role, uint32_t ind
   ls_backward(probe, TRAINING, STEP);
   expect_same(probe, &check->step, "with one gradient alone");
   probe->requests[role][index] = LAMINA_SKIP;
-  ls_zone_fill(&probe->gradients[role][index].zone, probe->poison);
-  skipped = ls_zone_digest(&probe->gradients[role][index].zone);
+  lm_zone_fill(&probe->gradients[role][index].zone, probe->poison);
+  skipped = lm_zone_digest(&probe->gradients[role][index].zone);
   ls_backward(probe, TRAINING, STEP);
-  cr_assert_eq(ls_zone_digest(&probe->gradients[role][index].zone), skipped,
+  cr_assert_eq(lm_zone_digest(&probe->gradients[role][index].zone), skipped,
                "%s: a gradient that was to be skipped is written", probe->label);
   lm_free(old);
 }
@@ -420,7 +420,7 @@ static void check_requests(const struct check *check)
 
 /* ---- company ---- */
 
-static struct ls_probe *open_layer(const struct ls_layer *layer, const char *shapes,
+static struct lm_probe *open_layer(const struct ls_layer *layer, const char *shapes,
                                    uint32_t threads)
 {
   return ls_open(layer->kind, layer->name, layer->settings, shapes, threads);
@@ -430,19 +430,19 @@ static void check_threads(const struct check *check)
 {
   static const uint32_t threads[] = {1, 7};
   for (int i = 0; i < 2; i++) {
-    struct ls_probe *probe = open_layer(check->layer, check->shapes, threads[i]);
+    struct lm_probe *probe = open_layer(check->layer, check->shapes, threads[i]);
     step_of(check->layer, probe);
     expect_same(probe, &check->step, "with another number of threads");
-    ls_close(probe);
+    lm_probe_close(probe);
   }
 }
 
 /* Another use of the same instance, and another instance, between forward and backward. */
 static void check_interleaved(const struct check *check)
 {
-  struct ls_probe *beside = ls_open_beside(check->probe, check->others);
-  struct ls_probe *other = open_layer(check->layer, check->shapes, 1);
-  struct ls_probe *between[] = {beside, other};
+  struct lm_probe *beside = ls_open_beside(check->probe, check->others);
+  struct lm_probe *other = open_layer(check->layer, check->shapes, 1);
+  struct lm_probe *between[] = {beside, other};
   for (int i = 0; i < 2; i++) {
     ls_layer_fill(check->layer, check->probe, SEED);
     ls_layer_fill(check->layer, between[i], SEED + 1);
@@ -452,15 +452,15 @@ static void check_interleaved(const struct check *check)
     ls_backward(between[i], TRAINING, STEP + 1);
     expect_same(check->probe, &check->step, "with another use in between");
   }
-  ls_close(beside);
-  ls_close(other);
+  lm_probe_close(beside);
+  lm_probe_close(other);
 }
 
 /* ---- evaluation ---- */
 
 static void check_evaluation(const struct check *check)
 {
-  struct ls_probe *probe = check->probe;
+  struct lm_probe *probe = check->probe;
   struct result evaluated;
   ls_layer_fill(check->layer, probe, SEED);
   request(check->layer, probe, LAMINA_SKIP);
@@ -496,7 +496,7 @@ void ls_layer_checklist(const struct ls_layer *layer)
     check_interleaved(&check);
     check_evaluation(&check);
     ls_check_gradients(layer, check.probe, SEED);
-    ls_close(check.probe);
+    lm_probe_close(check.probe);
     lm_free(check.step.bytes);
   }
 }

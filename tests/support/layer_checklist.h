@@ -27,8 +27,8 @@ struct ls_layer {
    *  fuses:out0 random:0" */
   const char *declares;
 
-  /** Sets inputs that cannot be any number; called after ls_fill(). May be NULL. */
-  void (*fill)(struct ls_probe *probe, uint64_t seed);
+  /** Sets inputs that cannot be any number; called after lm_probe_fill(). May be NULL. */
+  void (*fill)(struct lm_probe *probe, uint64_t seed);
 
   uint32_t constant; /* bit i: input i has no gradient */
 
@@ -49,13 +49,13 @@ struct ls_layer {
 void ls_layer_checklist(const struct ls_layer *layer);
 
 /** Compares backward's gradients with central differences of forward. In training, step 3. */
-void ls_check_gradients(const struct ls_layer *layer, struct ls_probe *probe, uint64_t seed);
+void ls_check_gradients(const struct ls_layer *layer, struct lm_probe *probe, uint64_t seed);
 
 /** Fills a probe as the checklist does, and runs both passes in training at a step. */
-void ls_layer_fill(const struct ls_layer *layer, struct ls_probe *probe, uint64_t seed);
+void ls_layer_fill(const struct ls_layer *layer, struct lm_probe *probe, uint64_t seed);
 
 /** Whether backward is to produce a gradient. */
-bool ls_has_gradient(const struct ls_layer *layer, const struct ls_probe *probe, uint32_t role,
+bool ls_has_gradient(const struct ls_layer *layer, const struct lm_probe *probe, uint32_t role,
                      uint32_t index);
 
 #endif

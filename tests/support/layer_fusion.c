@@ -30,18 +30,18 @@ static int32_t take_piece(const void *self, struct lamina_call *base,
   return LAMINA_OK;
 }
 
-struct ls_witness *ls_witness_open(struct ls_probe *probe, uint32_t pass, uint32_t index)
+struct ls_witness *ls_witness_open(struct lm_probe *probe, uint32_t pass, uint32_t index)
 {
   struct ls_witness *witness = lm_alloc(1, sizeof *witness);
   uint32_t role = pass == LAMINA_FORWARD ? LAMINA_OUT : LAMINA_IN;
-  size_t count = (size_t)ls_count(probe, role, index);
+  size_t count = (size_t)lm_probe_count(probe, role, index);
   cr_assert_not_null(witness);
   witness->seen = lm_alloc(count, sizeof *witness->seen);
   witness->times = lm_alloc(count, sizeof *witness->times);
   cr_assert(witness->seen != NULL && witness->times != NULL);
   lm_call_init(&witness->call, &probe->home->host, probe->home->instance, "witness");
-  float *tensor =
-      pass == LAMINA_FORWARD ? ls_value(probe, role, index) : ls_gradient(probe, role, index);
+  float *tensor = pass == LAMINA_FORWARD ? lm_probe_value(probe, role, index)
+                                         : lm_probe_gradient(probe, role, index);
   witness->fused = (struct lm_fused){
       .function = take_piece, .call = &witness->call, .from = tensor, .to = tensor};
   lm_epilogue_init(&witness->epilogue);
@@ -54,7 +54,7 @@ struct ls_witness *ls_witness_open(struct ls_probe *probe, uint32_t pass, uint32
   return witness;
 }
 
-void ls_witness_close(struct ls_probe *probe, struct ls_witness *witness)
+void ls_witness_close(struct lm_probe *probe, struct ls_witness *witness)
 {
   uint32_t pass = witness->epilogue.what == LAMINA_OUT ? LAMINA_FORWARD : LAMINA_BACKWARD;
   for (int64_t i = 0; i < witness->epilogue.total; i++) {

@@ -31,18 +31,18 @@ enum { ALL = 48, SAMPLE = 24, TRAINING = LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, A
 /** A tensor that is moved, and what the outputs do meanwhile. */
 struct slope {
   const struct ls_layer *layer;
-  struct ls_probe *probe;
+  struct lm_probe *probe;
   uint32_t role, index;
   float *values, *start;
   double *quotients; /* of all outputs, one after the other */
   double h;
 };
 
-static int64_t output_count(const struct ls_probe *probe)
+static int64_t output_count(const struct lm_probe *probe)
 {
   int64_t count = 0;
   for (uint32_t i = 0; i < probe->count[LAMINA_OUT]; i++) {
-    count += ls_count(probe, LAMINA_OUT, i);
+    count += lm_probe_count(probe, LAMINA_OUT, i);
   }
   return count;
 }
@@ -52,8 +52,8 @@ static void add_outputs(struct slope *slope, double factor)
   int64_t at = 0;
   ls_forward(slope->probe, TRAINING, AT_STEP);
   for (uint32_t i = 0; i < slope->probe->count[LAMINA_OUT]; i++) {
-    const float *y = ls_value(slope->probe, LAMINA_OUT, i);
-    for (int64_t j = 0; j < ls_count(slope->probe, LAMINA_OUT, i); j++) {
+    const float *y = lm_probe_value(slope->probe, LAMINA_OUT, i);
+    for (int64_t j = 0; j < lm_probe_count(slope->probe, LAMINA_OUT, i); j++) {
       slope->quotients[at++] += factor * (double)y[j];
     }
   }
@@ -66,8 +66,8 @@ static double difference(struct slope *slope, const float *direction, int64_t on
   static const struct {
     double steps, factor;
   } stencil[] = {{1, 8}, {-1, -8}, {2, -1}, {-2, 1}};
-  struct ls_probe *probe = slope->probe;
-  int64_t n = ls_count(probe, slope->role, slope->index), at = 0;
+  struct lm_probe *probe = slope->probe;
+  int64_t n = lm_probe_count(probe, slope->role, slope->index), at = 0;
   memset(slope->quotients, 0, (size_t)output_count(probe) * sizeof *slope->quotients);
   for (int s = 0; s < 4; s++) {
     for (int64_t i = 0; i < n; i++) {
@@ -84,8 +84,9 @@ static double difference(struct slope *slope, const float *direction, int64_t on
   bool single = output_count(probe) == 1; /* it depends on everything */
   *tolerance = 0.0;
   for (uint32_t i = 0; i < probe->count[LAMINA_OUT]; i++) {
-    const float *c = ls_gradient(probe, LAMINA_OUT, i), *y = ls_value(probe, LAMINA_OUT, i);
-    for (int64_t j = 0; j < ls_count(probe, LAMINA_OUT, i); j++, at++) {
+    const float *c = lm_probe_gradient(probe, LAMINA_OUT, i),
+                *y = lm_probe_value(probe, LAMINA_OUT, i);
+    for (int64_t j = 0; j < lm_probe_count(probe, LAMINA_OUT, i); j++, at++) {
       double size = fabs((double)y[j]) > 1.0 ? fabs((double)y[j]) : 1.0;
       double bound = 1.5 * rounding * size / slope->h + fifth * pow(slope->h, 4.0) / 30.0;
       total += (double)c[j] * slope->quotients[at];
@@ -117,12 +118,12 @@ static void check_element(struct slope *slope, const float *gradient, int64_t i)
 
 static void check_direction(struct slope *slope, const float *gradient, uint64_t seed)
 {
-  int64_t n = ls_count(slope->probe, slope->role, slope->index);
+  int64_t n = lm_probe_count(slope->probe, slope->role, slope->index);
   float *direction = lm_alloc((size_t)n, sizeof *direction);
   cr_assert_not_null(direction);
   double found = 0.0, tolerance = 0.0;
   for (int64_t i = 0; i < n; i++) {
-    direction[i] = near_kink(slope, i) ? 0.0f : ls_number(&seed, 2) == 0 ? 1.0f : -1.0f;
+    direction[i] = near_kink(slope, i) ? 0.0f : lm_draw(&seed, 2) == 0 ? 1.0f : -1.0f;
     found += (double)direction[i] * (double)gradient[i];
   }
   double expected = difference(slope, direction, 0, &tolerance);
@@ -135,17 +136,17 @@ static void check_direction(struct slope *slope, const float *gradient, uint64_t
 
 static void check_tensor(struct slope *slope, uint64_t seed)
 {
-  struct ls_probe *probe = slope->probe;
-  int64_t n = ls_count(probe, slope->role, slope->index);
+  struct lm_probe *probe = slope->probe;
+  int64_t n = lm_probe_count(probe, slope->role, slope->index);
   size_t bytes = (size_t)n * sizeof(float);
   float *gradient = lm_alloc((size_t)n, sizeof(float));
   slope->start = lm_alloc((size_t)n, sizeof(float));
   cr_assert(gradient != NULL && slope->start != NULL);
-  slope->values = ls_value(probe, slope->role, slope->index);
-  memcpy(gradient, ls_gradient(probe, slope->role, slope->index), bytes);
+  slope->values = lm_probe_value(probe, slope->role, slope->index);
+  memcpy(gradient, lm_probe_gradient(probe, slope->role, slope->index), bytes);
   memcpy(slope->start, slope->values, bytes);
   for (int64_t i = 0; i < (n <= ALL ? n : SAMPLE); i++) {
-    int64_t random = (int64_t)ls_number(&seed, (uint64_t)n);
+    int64_t random = (int64_t)lm_draw(&seed, (uint64_t)n);
     check_element(slope, gradient, n <= ALL ? i : i == 0 ? 0 : i == 1 ? n - 1 : random);
   }
   check_direction(slope, gradient, seed);
@@ -153,7 +154,7 @@ static void check_tensor(struct slope *slope, uint64_t seed)
   lm_free(slope->start);
 }
 
-void ls_check_gradients(const struct ls_layer *layer, struct ls_probe *probe, uint64_t seed)
+void ls_check_gradients(const struct ls_layer *layer, struct lm_probe *probe, uint64_t seed)
 {
   struct slope slope = {.layer = layer, .probe = probe};
   slope.h = layer->step > 0.0 ? layer->step : ldexp(1.0, -5);
@@ -165,7 +166,7 @@ void ls_check_gradients(const struct ls_layer *layer, struct ls_probe *probe, ui
   for (slope.role = LAMINA_IN; slope.role <= LAMINA_WEIGHT; slope.role++) {
     for (slope.index = 0; slope.index < probe->count[slope.role]; slope.index++) {
       if (ls_has_gradient(layer, probe, slope.role, slope.index) &&
-          ls_count(probe, slope.role, slope.index) > 0) {
+          lm_probe_count(probe, slope.role, slope.index) > 0) {
         check_tensor(&slope, seed);
       }
     }

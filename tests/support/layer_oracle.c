@@ -18,18 +18,18 @@ struct oracle_row {
 
 enum { PASSES = LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP };
 
-static void set(struct ls_probe *probe, uint32_t role, uint32_t index, const double *numbers)
+static void set(struct lm_probe *probe, uint32_t role, uint32_t index, const double *numbers)
 {
-  for (int64_t i = 0; i < ls_count(probe, role, index); i++) {
-    if (ls_is_float(probe, role, index)) {
-      ls_value(probe, role, index)[i] = (float)numbers[i];
+  for (int64_t i = 0; i < lm_probe_count(probe, role, index); i++) {
+    if (lm_probe_is_float(probe, role, index)) {
+      lm_probe_value(probe, role, index)[i] = (float)numbers[i];
     } else {
-      ls_labels(probe, index)[i] = (int32_t)numbers[i];
+      lm_probe_labels(probe, index)[i] = (int32_t)numbers[i];
     }
   }
 }
 
-static void expect(const struct ls_probe *probe, const char *what, const float *found,
+static void expect(const struct lm_probe *probe, const char *what, const float *found,
                    const double *expected, int64_t n, const double tolerance[2])
 {
   for (int64_t i = 0; i < n; i++) {
@@ -45,7 +45,7 @@ static void check_row(const struct oracle_row *row, unsigned constant,
 {
   const double value[] = {tolerance->value, tolerance->value_absolute};
   const double gradient[] = {tolerance->gradient, tolerance->gradient_absolute};
-  struct ls_probe *probe = ls_open(row->kind, row->plugin, row->settings, row->shapes, 2);
+  struct lm_probe *probe = ls_open(row->kind, row->plugin, row->settings, row->shapes, 2);
   for (uint32_t i = 0; i < probe->count[LAMINA_IN]; i++) {
     set(probe, LAMINA_IN, i, row->in[i]);
     probe->requests[LAMINA_IN][i] = (constant & (1u << i)) != 0 ? LAMINA_SKIP : LAMINA_WRITE;
@@ -53,24 +53,24 @@ static void check_row(const struct oracle_row *row, unsigned constant,
   for (uint32_t i = 0; i < probe->count[LAMINA_WEIGHT]; i++) {
     set(probe, LAMINA_WEIGHT, i, row->weight[i]);
   }
-  for (int64_t i = 0; i < ls_count(probe, LAMINA_OUT, 0); i++) {
-    ls_gradient(probe, LAMINA_OUT, 0)[i] = (float)row->dy[i];
+  for (int64_t i = 0; i < lm_probe_count(probe, LAMINA_OUT, 0); i++) {
+    lm_probe_gradient(probe, LAMINA_OUT, 0)[i] = (float)row->dy[i];
   }
   ls_forward(probe, PASSES, 0);
   ls_backward(probe, PASSES, 0);
-  expect(probe, "y", ls_value(probe, LAMINA_OUT, 0), row->out, ls_count(probe, LAMINA_OUT, 0),
-         value);
+  expect(probe, "y", lm_probe_value(probe, LAMINA_OUT, 0), row->out,
+         lm_probe_count(probe, LAMINA_OUT, 0), value);
   for (uint32_t i = 0; i < probe->count[LAMINA_IN]; i++) {
     if ((constant & (1u << i)) == 0) {
-      expect(probe, "dx", ls_gradient(probe, LAMINA_IN, i), row->din[i],
-             ls_count(probe, LAMINA_IN, i), gradient);
+      expect(probe, "dx", lm_probe_gradient(probe, LAMINA_IN, i), row->din[i],
+             lm_probe_count(probe, LAMINA_IN, i), gradient);
     }
   }
   for (uint32_t i = 0; i < probe->count[LAMINA_WEIGHT]; i++) {
-    expect(probe, "dw", ls_gradient(probe, LAMINA_WEIGHT, i), row->dweight[i],
-           ls_count(probe, LAMINA_WEIGHT, i), gradient);
+    expect(probe, "dw", lm_probe_gradient(probe, LAMINA_WEIGHT, i), row->dweight[i],
+           lm_probe_count(probe, LAMINA_WEIGHT, i), gradient);
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 void ls_check_oracle(const char *kind, const char *name, unsigned constant,

@@ -32,34 +32,34 @@ Test(add, equals_pytorch)
 
 Test(add, adds_in_the_order_of_the_inputs)
 {
-  struct ls_probe *probe = ls_open("layer", "add", NULL, "3 3 3", 1);
+  struct lm_probe *probe = ls_open("layer", "add", NULL, "3 3 3", 1);
   static const float x[3][3] = {{1e8f, 1.0f, -1e8f}, {-1e8f, 1e8f, 1e8f}, {1.0f, -1e8f, 1.0f}};
   static const float y[3] = {1.0f, 0.0f, 1.0f};
   for (uint32_t i = 0; i < 3; i++) {
     ls_set(probe, LAMINA_IN, i, x[i]);
   }
   ls_forward(probe, 0, 0);
-  cr_assert_arr_eq(ls_value(probe, LAMINA_OUT, 0), y, sizeof y);
-  ls_close(probe);
+  cr_assert_arr_eq(lm_probe_value(probe, LAMINA_OUT, 0), y, sizeof y);
+  lm_probe_close(probe);
 }
 
 /* A node may name one tensor as two inputs, and the host may then still overwrite it. */
 Test(add, doubles_a_tensor_that_is_given_twice_in_place_or_not)
 {
   for (int in_place = 0; in_place < 2; in_place++) {
-    struct ls_probe *probe = ls_open("layer", "add", NULL, "20011 20011", 2);
-    ls_fill(probe, 1);
+    struct lm_probe *probe = ls_open("layer", "add", NULL, "20011 20011", 2);
+    lm_probe_fill(probe, 1);
     probe->tensors[LAMINA_IN][1].view.data = probe->tensors[LAMINA_IN][0].view.data;
     static float x[20011];
-    memcpy(x, ls_value(probe, LAMINA_IN, 0), sizeof x);
+    memcpy(x, lm_probe_value(probe, LAMINA_IN, 0), sizeof x);
     if (in_place) {
       ls_share(probe, &(struct lm_sharing){LAMINA_FORWARD, 0, 0});
     }
     ls_forward(probe, 0, 0);
     for (int i = 0; i < 20011; i++) {
-      cr_assert_eq(ls_value(probe, LAMINA_OUT, 0)[i], 2.0f * x[i], "element %d", i);
+      cr_assert_eq(lm_probe_value(probe, LAMINA_OUT, 0)[i], 2.0f * x[i], "element %d", i);
     }
-    ls_close(probe);
+    lm_probe_close(probe);
   }
 }
 

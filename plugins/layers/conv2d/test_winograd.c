@@ -106,13 +106,14 @@ static void check(const struct shape *s, uint32_t threads)
                  (long long)s->padding);
   (void)snprintf(shapes, sizeof shapes, "%lldx%lldx%lldx%lld", (long long)s->n, (long long)s->h,
                  (long long)s->w, (long long)s->c);
-  struct ls_probe *probe = ls_open("layer", "conv2d", settings, shapes, threads);
-  ls_fill(probe, 3);
+  struct lm_probe *probe = ls_open("layer", "conv2d", settings, shapes, threads);
+  lm_probe_fill(probe, 3);
   ls_forward(probe, TRAINING, 0);
   ls_backward(probe, TRAINING, 0);
-  const float *x = ls_value(probe, LAMINA_IN, 0), *w = ls_value(probe, LAMINA_WEIGHT, WEIGHT);
-  const float *bias = ls_value(probe, LAMINA_WEIGHT, BIAS);
-  const float *dy = ls_gradient(probe, LAMINA_OUT, 0);
+  const float *x = lm_probe_value(probe, LAMINA_IN, 0),
+              *w = lm_probe_value(probe, LAMINA_WEIGHT, WEIGHT);
+  const float *bias = lm_probe_value(probe, LAMINA_WEIGHT, BIAS);
+  const float *dy = lm_probe_gradient(probe, LAMINA_OUT, 0);
   const int64_t in[4] = {s->n, s->h, s->w, s->c};
   const int64_t out[4] = {s->n, s->h + 2 * s->padding - 2, s->w + 2 * s->padding - 2, s->k};
   const int64_t window[4] = {3, 3, s->c, s->k};
@@ -120,15 +121,15 @@ static void check(const struct shape *s, uint32_t threads)
     int64_t at[4];
     place(number, out, at);
     struct sum sum = output(s, x, w, bias, at);
-    expect("y", ls_value(probe, LAMINA_OUT, 0)[offset(out, at)], &sum);
+    expect("y", lm_probe_value(probe, LAMINA_OUT, 0)[offset(out, at)], &sum);
     place(number, in, at);
     sum = input_gradient(s, dy, w, at);
-    expect("dx", ls_gradient(probe, LAMINA_IN, 0)[offset(in, at)], &sum);
+    expect("dx", lm_probe_gradient(probe, LAMINA_IN, 0)[offset(in, at)], &sum);
     place(number, window, at);
     sum = weight_gradient(s, x, dy, at);
-    expect("dW", ls_gradient(probe, LAMINA_WEIGHT, WEIGHT)[offset(window, at)], &sum);
+    expect("dW", lm_probe_gradient(probe, LAMINA_WEIGHT, WEIGHT)[offset(window, at)], &sum);
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(winograd, stays_within_its_bound)

@@ -97,24 +97,25 @@ Test(dense, equals_plain_sums_in_double)
       {"0x4", "{units: 3}", 0, 4, 3},           {"259x2", "{units: 1031}", 259, 2, 1031},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    struct ls_probe *probe = ls_open("layer", "dense", cases[i].settings, cases[i].shapes, 2);
+    struct lm_probe *probe = ls_open("layer", "dense", cases[i].settings, cases[i].shapes, 2);
     int64_t r = cases[i].rows, d = cases[i].d, k = cases[i].k;
-    ls_fill(probe, 5);
+    lm_probe_fill(probe, 5);
     ls_forward(probe, TRAINING, 0);
     ls_backward(probe, TRAINING, 0);
-    const float *x = ls_value(probe, LAMINA_IN, 0), *w = ls_value(probe, LAMINA_WEIGHT, WEIGHT);
-    const float *dy = ls_gradient(probe, LAMINA_OUT, 0), one = 1.0f;
-    const float *bias = ls_value(probe, LAMINA_WEIGHT, BIAS);
+    const float *x = lm_probe_value(probe, LAMINA_IN, 0),
+                *w = lm_probe_value(probe, LAMINA_WEIGHT, WEIGHT);
+    const float *dy = lm_probe_gradient(probe, LAMINA_OUT, 0), one = 1.0f;
+    const float *bias = lm_probe_value(probe, LAMINA_WEIGHT, BIAS);
     const struct product products[] = {
-        {"y", r, k, d, ls_value(probe, LAMINA_OUT, 0), bias, x, d, 1, w, k, 1},
-        {"dx", r, d, k, ls_gradient(probe, LAMINA_IN, 0), NULL, dy, k, 1, w, 1, k},
-        {"dW", d, k, r, ls_gradient(probe, LAMINA_WEIGHT, WEIGHT), NULL, x, 1, d, dy, k, 1},
-        {"db", 1, k, r, ls_gradient(probe, LAMINA_WEIGHT, BIAS), NULL, &one, 0, 0, dy, k, 1},
+        {"y", r, k, d, lm_probe_value(probe, LAMINA_OUT, 0), bias, x, d, 1, w, k, 1},
+        {"dx", r, d, k, lm_probe_gradient(probe, LAMINA_IN, 0), NULL, dy, k, 1, w, 1, k},
+        {"dW", d, k, r, lm_probe_gradient(probe, LAMINA_WEIGHT, WEIGHT), NULL, x, 1, d, dy, k, 1},
+        {"db", 1, k, r, lm_probe_gradient(probe, LAMINA_WEIGHT, BIAS), NULL, &one, 0, 0, dy, k, 1},
     };
     for (int p = 0; p < 4; p++) {
       expect_product(&products[p]);
     }
-    ls_close(probe);
+    lm_probe_close(probe);
   }
 }
 
@@ -131,18 +132,18 @@ static void expect_near(const char *what, const float *found, const double *expe
   }
 }
 
-static void run_network(struct ls_probe **net)
+static void run_network(struct lm_probe **net)
 {
   for (int i = 0; i < LAYERS; i++) {
     if (i > 0) {
-      ls_set(net[i], LAMINA_IN, 0, ls_value(net[i - 1], LAMINA_OUT, 0));
+      ls_set(net[i], LAMINA_IN, 0, lm_probe_value(net[i - 1], LAMINA_OUT, 0));
     }
     ls_forward(net[i], TRAINING, 0);
   }
   for (int i = LAYERS - 1; i >= 0; i--) {
     ls_backward(net[i], TRAINING, 0);
     if (i > 0) {
-      memcpy(ls_gradient(net[i - 1], LAMINA_OUT, 0), ls_gradient(net[i], LAMINA_IN, 0),
+      memcpy(lm_probe_gradient(net[i - 1], LAMINA_OUT, 0), lm_probe_gradient(net[i], LAMINA_IN, 0),
              net[i]->gradients[LAMINA_IN][0].zone.bytes);
     }
   }
@@ -162,25 +163,25 @@ Test(dense, three_layers_and_two_activations_equal_pytorch)
                                                {"dense", "{units: 6}", "7x8"},
                                                {"relu", NULL, "7x6"},
                                                {"dense", "{units: 3}", "7x6"}};
-  struct ls_probe *net[LAYERS];
+  struct lm_probe *net[LAYERS];
   for (int i = 0; i < LAYERS; i++) {
     net[i] = ls_open("layer", parts[i][0], parts[i][1], parts[i][2], 2);
     for (uint32_t w = 0; w < net[i]->count[LAMINA_WEIGHT]; w++) {
-      set_doubles(ls_value(net[i], LAMINA_WEIGHT, w), oracle_network_weights[i + (int)w],
-                  ls_count(net[i], LAMINA_WEIGHT, w));
+      set_doubles(lm_probe_value(net[i], LAMINA_WEIGHT, w), oracle_network_weights[i + (int)w],
+                  lm_probe_count(net[i], LAMINA_WEIGHT, w));
     }
   }
-  set_doubles(ls_value(net[0], LAMINA_IN, 0), oracle_network_x, 7 * 5);
-  set_doubles(ls_gradient(net[4], LAMINA_OUT, 0), oracle_network_dy, 7 * 3);
+  set_doubles(lm_probe_value(net[0], LAMINA_IN, 0), oracle_network_x, 7 * 5);
+  set_doubles(lm_probe_gradient(net[4], LAMINA_OUT, 0), oracle_network_dy, 7 * 3);
   run_network(net);
-  expect_near("y", ls_value(net[4], LAMINA_OUT, 0), oracle_network_y, 7 * 3);
-  expect_near("dx", ls_gradient(net[0], LAMINA_IN, 0), oracle_network_dx, 7 * 5);
+  expect_near("y", lm_probe_value(net[4], LAMINA_OUT, 0), oracle_network_y, 7 * 3);
+  expect_near("dx", lm_probe_gradient(net[0], LAMINA_IN, 0), oracle_network_dx, 7 * 5);
   for (int i = 0; i < LAYERS; i++) {
     for (uint32_t w = 0; w < net[i]->count[LAMINA_WEIGHT]; w++) {
-      expect_near("a weight's gradient", ls_gradient(net[i], LAMINA_WEIGHT, w),
-                  oracle_network_gradients[i + (int)w], ls_count(net[i], LAMINA_WEIGHT, w));
+      expect_near("a weight's gradient", lm_probe_gradient(net[i], LAMINA_WEIGHT, w),
+                  oracle_network_gradients[i + (int)w], lm_probe_count(net[i], LAMINA_WEIGHT, w));
     }
-    ls_close(net[i]);
+    lm_probe_close(net[i]);
   }
 }
 
@@ -188,7 +189,7 @@ Test(dense, three_layers_and_two_activations_equal_pytorch)
 
 Test(dense, declares_its_weights_for_initializers_and_decay)
 {
-  struct ls_probe *probe = ls_open("layer", "dense", "{units: 10}", "2x64", 1);
+  struct lm_probe *probe = ls_open("layer", "dense", "{units: 10}", "2x64", 1);
   const struct lm_declared *weight = &probe->recording.weights[WEIGHT];
   const struct lm_declared *bias = &probe->recording.weights[BIAS];
   cr_assert_str_eq(weight->name, "weight");
@@ -200,11 +201,11 @@ Test(dense, declares_its_weights_for_initializers_and_decay)
   cr_assert_str_eq(bias->init, "{constant: {value: 0}}");
   cr_assert(bias->flags == 0 && bias->shape.type.rank == 1 && bias->shape.dims[0] == 10);
   cr_assert_str_eq(probe->facts.notes[LAMINA_NOTE_PARAMETERS], "64 * 10 + 10");
-  ls_close(probe);
+  lm_probe_close(probe);
   probe = ls_open("layer", "dense", "{units: 10, bias: false}", "2x64", 1);
   cr_assert_eq(probe->recording.n_weights, 1);
   cr_assert_str_eq(probe->facts.notes[LAMINA_NOTE_PARAMETERS], "64 * 10");
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(dense, refuses_settings_and_shapes_that_make_no_layer)

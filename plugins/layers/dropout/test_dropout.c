@@ -45,12 +45,13 @@ static uint32_t philox_word(const uint32_t seed_key[2], uint64_t step, uint64_t 
 }
 
 /* Element i is dropped if word i / 2^32 < rate, and otherwise divided by 1 - rate. */
-static void check_mask(struct ls_probe *probe, double rate, uint64_t step)
+static void check_mask(struct lm_probe *probe, double rate, uint64_t step)
 {
-  const struct lm_stream stream = lm_stream_make(LS_SEED, LS_STREAM);
-  const float *x = ls_value(probe, LAMINA_IN, 0), *y = ls_value(probe, LAMINA_OUT, 0);
-  const float *dy = ls_gradient(probe, LAMINA_OUT, 0), *dx = ls_gradient(probe, LAMINA_IN, 0);
-  for (int64_t i = 0; i < ls_count(probe, LAMINA_IN, 0); i++) {
+  const struct lm_stream stream = lm_stream_make(LM_HOME_SEED, LM_HOME_STREAM);
+  const float *x = lm_probe_value(probe, LAMINA_IN, 0), *y = lm_probe_value(probe, LAMINA_OUT, 0);
+  const float *dy = lm_probe_gradient(probe, LAMINA_OUT, 0),
+              *dx = lm_probe_gradient(probe, LAMINA_IN, 0);
+  for (int64_t i = 0; i < lm_probe_count(probe, LAMINA_IN, 0); i++) {
     double u = (double)philox_word(stream.key, step, (uint64_t)i) / 4294967296.0;
     double scale = u < rate ? 0.0 : 1.0 / (1.0 - rate);
     /* The scale and the product are rounded: an ulp at most. */
@@ -66,33 +67,33 @@ Test(dropout, mask_is_the_philox_words_at_any_number_of_threads)
   static const uint64_t steps[] = {0, 1, 77, (1ull << 32) + 5};
   static const uint32_t threads[] = {1, 8};
   for (int t = 0; t < 2; t++) {
-    struct ls_probe *probe = ls_open("layer", "dropout", "{rate: 0.3}", "3x16387", threads[t]);
-    ls_fill(probe, 3);
+    struct lm_probe *probe = ls_open("layer", "dropout", "{rate: 0.3}", "3x16387", threads[t]);
+    lm_probe_fill(probe, 3);
     for (int i = 0; i < 4; i++) {
       ls_forward(probe, TRAINING, steps[i]);
       ls_backward(probe, TRAINING, steps[i]);
       check_mask(probe, 0.3, steps[i]);
     }
-    ls_close(probe);
+    lm_probe_close(probe);
   }
 }
 
 /* A rate that is exactly the number of one element: that element stays, those below it go. */
 Test(dropout, an_element_whose_number_equals_the_rate_is_kept)
 {
-  const struct lm_stream stream = lm_stream_make(LS_SEED, LS_STREAM);
+  const struct lm_stream stream = lm_stream_make(LM_HOME_SEED, LM_HOME_STREAM);
   for (uint64_t i = 0; i < 20; i++) {
     char settings[64];
     double rate = (double)philox_word(stream.key, 0, i) / 4294967296.0;
     (void)snprintf(settings, sizeof settings, "{rate: %.17g}", rate);
-    struct ls_probe *probe = ls_open("layer", "dropout", settings, "20", 1);
-    ls_fill(probe, 3);
-    ls_value(probe, LAMINA_IN, 0)[i] = 1.0f;
+    struct lm_probe *probe = ls_open("layer", "dropout", settings, "20", 1);
+    lm_probe_fill(probe, 3);
+    lm_probe_value(probe, LAMINA_IN, 0)[i] = 1.0f;
     ls_forward(probe, TRAINING, 0);
     ls_backward(probe, TRAINING, 0);
-    cr_assert_gt(ls_value(probe, LAMINA_OUT, 0)[i], 0.0f, "rate %.17g", rate);
+    cr_assert_gt(lm_probe_value(probe, LAMINA_OUT, 0)[i], 0.0f, "rate %.17g", rate);
     check_mask(probe, rate, 0);
-    ls_close(probe);
+    lm_probe_close(probe);
   }
 }
 
@@ -103,13 +104,13 @@ Test(dropout, mean_and_variance_are_those_of_the_theory)
   static const double rates[] = {0.1, 0.5, 0.9};
   enum { N = 200000 };
   for (int r = 0; r < 3; r++) {
-    struct ls_probe *probe = ls_open("layer", "dropout", settings[r], "200000", 2);
+    struct lm_probe *probe = ls_open("layer", "dropout", settings[r], "200000", 2);
     double sum = 0.0, squares = 0.0, pairs = 0.0, v = rates[r] / (1.0 - rates[r]);
     for (int i = 0; i < N; i++) {
-      ls_value(probe, LAMINA_IN, 0)[i] = 1.0f;
+      lm_probe_value(probe, LAMINA_IN, 0)[i] = 1.0f;
     }
     ls_forward(probe, TRAINING, 5);
-    const float *y = ls_value(probe, LAMINA_OUT, 0);
+    const float *y = lm_probe_value(probe, LAMINA_OUT, 0);
     for (int i = 0; i < N; i++) {
       double d = (double)y[i] - 1.0;
       sum += d;
@@ -125,25 +126,27 @@ Test(dropout, mean_and_variance_are_those_of_the_theory)
     cr_assert(fabs(squares / N - v) <= 5.0 * spread / sqrt(N) + 1e-6, "rate %g: variance %g",
               rates[r], squares / N);
     cr_assert(fabs(pairs / N) <= 5.0 * v / sqrt(N), "rate %g: neighbours %g", rates[r], pairs / N);
-    ls_close(probe);
+    lm_probe_close(probe);
   }
 }
 
 static void expect_identity(const char *settings, uint32_t mode)
 {
-  struct ls_probe *probe = ls_open("layer", "dropout", settings, "20011", 2);
-  ls_fill(probe, 1);
-  ls_value(probe, LAMINA_IN, 0)[0] = -0.0f;
-  ls_value(probe, LAMINA_IN, 0)[1] = NAN;
-  ls_value(probe, LAMINA_IN, 0)[2] = INFINITY;
-  ls_value(probe, LAMINA_IN, 0)[3] = 0x1p-149f;
+  struct lm_probe *probe = ls_open("layer", "dropout", settings, "20011", 2);
+  lm_probe_fill(probe, 1);
+  lm_probe_value(probe, LAMINA_IN, 0)[0] = -0.0f;
+  lm_probe_value(probe, LAMINA_IN, 0)[1] = NAN;
+  lm_probe_value(probe, LAMINA_IN, 0)[2] = INFINITY;
+  lm_probe_value(probe, LAMINA_IN, 0)[3] = 0x1p-149f;
   ls_forward(probe, mode, 1);
   ls_backward(probe, mode, 1);
   size_t bytes = 20011 * sizeof(float);
-  cr_assert_eq(memcmp(ls_value(probe, LAMINA_OUT, 0), ls_value(probe, LAMINA_IN, 0), bytes), 0);
-  cr_assert_eq(memcmp(ls_gradient(probe, LAMINA_IN, 0), ls_gradient(probe, LAMINA_OUT, 0), bytes),
+  cr_assert_eq(
+      memcmp(lm_probe_value(probe, LAMINA_OUT, 0), lm_probe_value(probe, LAMINA_IN, 0), bytes), 0);
+  cr_assert_eq(memcmp(lm_probe_gradient(probe, LAMINA_IN, 0),
+                      lm_probe_gradient(probe, LAMINA_OUT, 0), bytes),
                0);
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(dropout, evaluation_gives_the_bits_of_the_input)
@@ -162,36 +165,36 @@ Test(dropout, rate_0_drops_nothing)
 /* The rest of an infinity or a NaN that is dropped is 0, not NaN. */
 Test(dropout, what_is_dropped_is_zero)
 {
-  struct ls_probe *probe = ls_open("layer", "dropout", "{rate: 0.5}", "1000", 1);
+  struct lm_probe *probe = ls_open("layer", "dropout", "{rate: 0.5}", "1000", 1);
   int dropped = 0;
   for (int i = 0; i < 1000; i++) {
-    ls_value(probe, LAMINA_IN, 0)[i] = i % 2 == 0 ? INFINITY : NAN;
+    lm_probe_value(probe, LAMINA_IN, 0)[i] = i % 2 == 0 ? INFINITY : NAN;
   }
   ls_forward(probe, TRAINING, 0);
   for (int i = 0; i < 1000; i++) {
-    dropped += ls_value(probe, LAMINA_OUT, 0)[i] == 0.0f;
-    cr_assert(ls_value(probe, LAMINA_OUT, 0)[i] == 0.0f ||
-              !isfinite(ls_value(probe, LAMINA_OUT, 0)[i]));
+    dropped += lm_probe_value(probe, LAMINA_OUT, 0)[i] == 0.0f;
+    cr_assert(lm_probe_value(probe, LAMINA_OUT, 0)[i] == 0.0f ||
+              !isfinite(lm_probe_value(probe, LAMINA_OUT, 0)[i]));
   }
   /* Five standard deviations of 16. */
   cr_assert(dropped > 420 && dropped < 580, "%d of 1000", dropped);
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(dropout, mask_changes_with_the_step)
 {
-  struct ls_probe *probe = ls_open("layer", "dropout", NULL, "1000", 1);
+  struct lm_probe *probe = ls_open("layer", "dropout", NULL, "1000", 1);
   static float first[1000];
   int same = 0;
-  ls_fill(probe, 1);
+  lm_probe_fill(probe, 1);
   ls_forward(probe, TRAINING, 0);
-  memcpy(first, ls_value(probe, LAMINA_OUT, 0), sizeof first);
+  memcpy(first, lm_probe_value(probe, LAMINA_OUT, 0), sizeof first);
   ls_forward(probe, TRAINING, 1);
   for (int i = 0; i < 1000; i++) {
-    same += (first[i] == 0.0f) == (ls_value(probe, LAMINA_OUT, 0)[i] == 0.0f);
+    same += (first[i] == 0.0f) == (lm_probe_value(probe, LAMINA_OUT, 0)[i] == 0.0f);
   }
   cr_assert(same > 420 && same < 580, "%d of 1000", same);
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(dropout, refuses_rates_outside_0_to_1)

@@ -41,14 +41,14 @@ Test(flatten, keeps_the_batch_and_multiplies_the_rest)
       {"2x1x1x1x1x1x1x3", 2, 3, "1 * 1 * 1 * 1 * 1 * 1 * 3 = 3"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    struct ls_probe *probe = ls_open("layer", "flatten", NULL, cases[i].shape, 1);
+    struct lm_probe *probe = ls_open("layer", "flatten", NULL, cases[i].shape, 1);
     const struct lamina_type *y = &probe->tensors[LAMINA_OUT][0].view.type;
     const char *note = probe->facts.notes[LAMINA_NOTE_SHAPE];
     cr_assert_eq(y->rank, 2);
     cr_assert(y->dims[0] == cases[i].rows && y->dims[1] == cases[i].columns, "%s", cases[i].shape);
     cr_assert(cases[i].note == NULL ? note == NULL : note != NULL, "%s", cases[i].shape);
     cr_assert(note == NULL || strcmp(note, cases[i].note) == 0, "%s: '%s'", cases[i].shape, note);
-    ls_close(probe);
+    lm_probe_close(probe);
   }
 }
 

@@ -7,11 +7,11 @@
 enum { TRAINING = LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP };
 
 /* A permutation, far apart: no two inputs are near to each other, where the derivative jumps. */
-static void fill(struct ls_probe *probe, uint64_t seed)
+static void fill(struct lm_probe *probe, uint64_t seed)
 {
-  int64_t n = ls_count(probe, LAMINA_IN, 0);
+  int64_t n = lm_probe_count(probe, LAMINA_IN, 0);
   for (int64_t i = 0; i < n; i++) {
-    ls_value(probe, LAMINA_IN, 0)[i] = (float)((i * 7919 + (int64_t)seed) % n);
+    lm_probe_value(probe, LAMINA_IN, 0)[i] = (float)((i * 7919 + (int64_t)seed) % n);
   }
 }
 
@@ -54,20 +54,20 @@ Test(max_pool2d, lets_the_first_of_equals_win_and_nan_over_all)
       {{0.0f, -0.0f, 0.0f, -0.0f}, 0.0f, 0},
       {{-3, -2, -1, INFINITY}, INFINITY, 3},
   };
-  struct ls_probe *probe = ls_open("layer", "max_pool2d", NULL, "1x2x2x1", 1);
+  struct lm_probe *probe = ls_open("layer", "max_pool2d", NULL, "1x2x2x1", 1);
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     for (int k = 0; k < 4; k++) {
-      ls_value(probe, LAMINA_IN, 0)[k] = rows[i].x[k];
+      lm_probe_value(probe, LAMINA_IN, 0)[k] = rows[i].x[k];
     }
-    ls_gradient(probe, LAMINA_OUT, 0)[0] = 5.0f;
+    lm_probe_gradient(probe, LAMINA_OUT, 0)[0] = 5.0f;
     ls_forward(probe, TRAINING, 0);
     ls_backward(probe, TRAINING, 0);
-    float y = ls_value(probe, LAMINA_OUT, 0)[0];
+    float y = lm_probe_value(probe, LAMINA_OUT, 0)[0];
     cr_expect(isnan(rows[i].y) ? isnan(y) : y == rows[i].y, "row %zu: %g", i, (double)y);
     for (int k = 0; k < 4; k++) {
-      cr_expect_eq(ls_gradient(probe, LAMINA_IN, 0)[k], k == rows[i].winner ? 5.0f : 0.0f,
+      cr_expect_eq(lm_probe_gradient(probe, LAMINA_IN, 0)[k], k == rows[i].winner ? 5.0f : 0.0f,
                    "row %zu, input %d", i, k);
     }
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }

@@ -34,20 +34,21 @@ enum { ROWS = sizeof rows / sizeof rows[0] };
 
 Test(relu, gives_these_bits_at_zero_and_at_the_ends)
 {
-  struct ls_probe *probe = ls_open("layer", "relu", NULL, "12", 1);
-  cr_assert_eq(ls_count(probe, LAMINA_IN, 0), ROWS);
+  struct lm_probe *probe = ls_open("layer", "relu", NULL, "12", 1);
+  cr_assert_eq(lm_probe_count(probe, LAMINA_IN, 0), ROWS);
   for (int i = 0; i < ROWS; i++) {
-    ls_value(probe, LAMINA_IN, 0)[i] = rows[i].x;
-    ls_gradient(probe, LAMINA_OUT, 0)[i] = -2.5f;
+    lm_probe_value(probe, LAMINA_IN, 0)[i] = rows[i].x;
+    lm_probe_gradient(probe, LAMINA_OUT, 0)[i] = -2.5f;
   }
   ls_forward(probe, LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, 0);
   ls_backward(probe, LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, 0);
   for (int i = 0; i < ROWS; i++) {
-    float y = ls_value(probe, LAMINA_OUT, 0)[i], dx = ls_gradient(probe, LAMINA_IN, 0)[i];
+    float y = lm_probe_value(probe, LAMINA_OUT, 0)[i],
+          dx = lm_probe_gradient(probe, LAMINA_IN, 0)[i];
     cr_assert_arr_eq(&y, &rows[i].y, sizeof y, "relu(%a) is %a", (double)rows[i].x, (double)y);
     cr_assert_eq(dx, -2.5f * rows[i].slope, "at %a: %a", (double)rows[i].x, (double)dx);
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 /* Nothing is rounded. */

@@ -49,54 +49,54 @@ enum { ROWS = sizeof rows / sizeof rows[0] };
 
 Test(softmax, gives_the_limits_for_infinities)
 {
-  struct ls_probe *probe = ls_open("layer", "softmax", NULL, "5x4", 1);
-  ls_fill(probe, 1);
+  struct lm_probe *probe = ls_open("layer", "softmax", NULL, "5x4", 1);
+  lm_probe_fill(probe, 1);
   for (int i = 0; i < ROWS; i++) {
     for (int j = 0; j < 4; j++) {
-      ls_value(probe, LAMINA_IN, 0)[4 * i + j] = rows[i].x[j];
+      lm_probe_value(probe, LAMINA_IN, 0)[4 * i + j] = rows[i].x[j];
     }
   }
   ls_forward(probe, LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, 0);
   ls_backward(probe, LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, 0);
   for (int i = 0; i < 4 * ROWS; i++) {
-    cr_assert_eq(ls_value(probe, LAMINA_OUT, 0)[i], rows[i / 4].y[i % 4], "row %d, column %d",
+    cr_assert_eq(lm_probe_value(probe, LAMINA_OUT, 0)[i], rows[i / 4].y[i % 4], "row %d, column %d",
                  i / 4, i % 4);
-    cr_assert(isfinite(ls_gradient(probe, LAMINA_IN, 0)[i]));
+    cr_assert(isfinite(lm_probe_gradient(probe, LAMINA_IN, 0)[i]));
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(softmax, nan_spoils_its_row_and_no_other)
 {
-  struct ls_probe *probe = ls_open("layer", "softmax", NULL, "3x17", 1);
-  ls_fill(probe, 1);
-  ls_value(probe, LAMINA_IN, 0)[17 + 5] = NAN;
+  struct lm_probe *probe = ls_open("layer", "softmax", NULL, "3x17", 1);
+  lm_probe_fill(probe, 1);
+  lm_probe_value(probe, LAMINA_IN, 0)[17 + 5] = NAN;
   ls_forward(probe, 0, 0);
   for (int i = 0; i < 3 * 17; i++) {
-    cr_assert_eq(isnan(ls_value(probe, LAMINA_OUT, 0)[i]), i / 17 == 1, "element %d", i);
+    cr_assert_eq(isnan(lm_probe_value(probe, LAMINA_OUT, 0)[i]), i / 17 == 1, "element %d", i);
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(softmax, rows_are_probabilities_whatever_their_size)
 {
-  struct ls_probe *probe = ls_open("layer", "softmax", NULL, "3x1000", 1);
-  ls_fill(probe, 1);
+  struct lm_probe *probe = ls_open("layer", "softmax", NULL, "3x1000", 1);
+  lm_probe_fill(probe, 1);
   for (int i = 0; i < 3000; i++) {
-    ls_value(probe, LAMINA_IN, 0)[i] *= i < 1000 ? 1.0f : i < 2000 ? 1e4f : 1e30f;
+    lm_probe_value(probe, LAMINA_IN, 0)[i] *= i < 1000 ? 1.0f : i < 2000 ? 1e4f : 1e30f;
   }
   ls_forward(probe, 0, 0);
   for (int row = 0; row < 3; row++) {
     double sum = 0.0;
     for (int j = 0; j < 1000; j++) {
-      double y = (double)ls_value(probe, LAMINA_OUT, 0)[1000 * row + j];
+      double y = (double)lm_probe_value(probe, LAMINA_OUT, 0)[1000 * row + j];
       cr_assert(y >= 0.0 && y <= 1.0);
       sum += y;
     }
     /* 1 / s and each product are rounded once. */
     cr_assert(fabs(sum - 1.0) <= ldexp(3.0, -24), "row %d sums to 1 + %g", row, sum - 1.0);
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(softmax, refuses_what_has_no_rows)

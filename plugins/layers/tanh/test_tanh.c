@@ -37,21 +37,22 @@ Test(tanh, reaches_its_limits_and_keeps_nan)
   static const float x[] = {0.0f, -0.0f, INFINITY, -INFINITY, 3e38f, -3e38f};
   static const float y[] = {0.0f, -0.0f, 1.0f, -1.0f, 1.0f, -1.0f};
   static const float slope[] = {1.0f, 1.0f, 0.0f, 0.0f, 0.0f, 0.0f};
-  struct ls_probe *probe = ls_open("layer", "tanh", NULL, "7", 1);
-  ls_fill(probe, 1);
+  struct lm_probe *probe = ls_open("layer", "tanh", NULL, "7", 1);
+  lm_probe_fill(probe, 1);
   for (int i = 0; i < 6; i++) {
-    ls_value(probe, LAMINA_IN, 0)[i] = x[i];
-    ls_gradient(probe, LAMINA_OUT, 0)[i] = 4.0f;
+    lm_probe_value(probe, LAMINA_IN, 0)[i] = x[i];
+    lm_probe_gradient(probe, LAMINA_OUT, 0)[i] = 4.0f;
   }
-  ls_value(probe, LAMINA_IN, 0)[6] = NAN;
+  lm_probe_value(probe, LAMINA_IN, 0)[6] = NAN;
   ls_forward(probe, LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, 0);
   ls_backward(probe, LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, 0);
   for (int i = 0; i < 6; i++) {
-    cr_assert_arr_eq(ls_value(probe, LAMINA_OUT, 0) + i, y + i, sizeof *y, "at %g", (double)x[i]);
-    cr_assert_eq(ls_gradient(probe, LAMINA_IN, 0)[i], 4.0f * slope[i], "at %g", (double)x[i]);
+    cr_assert_arr_eq(lm_probe_value(probe, LAMINA_OUT, 0) + i, y + i, sizeof *y, "at %g",
+                     (double)x[i]);
+    cr_assert_eq(lm_probe_gradient(probe, LAMINA_IN, 0)[i], 4.0f * slope[i], "at %g", (double)x[i]);
   }
-  cr_assert(isnan(ls_value(probe, LAMINA_OUT, 0)[6]));
-  ls_close(probe);
+  cr_assert(isnan(lm_probe_value(probe, LAMINA_OUT, 0)[6]));
+  lm_probe_close(probe);
 }
 
 Test(tanh, takes_one_float_input)

@@ -14,14 +14,14 @@ static const char *const shares[] = {"0x3 0x3",       "1x1 1x1",       "7x5 7x5"
                                      "701x11 701x11", "2x1031 2x1031", NULL};
 
 /* Rows of probabilities: small whole numbers, one of them often 0, divided by their sum. */
-static void fill_shares(struct ls_probe *probe, uint64_t seed)
+static void fill_shares(struct lm_probe *probe, uint64_t seed)
 {
   const struct lamina_type *type = &probe->tensors[LAMINA_IN][1].view.type;
   int64_t rows = lamina_type_rows(type), columns = lamina_type_columns(type);
   for (int64_t i = 0; i < rows; i++) {
-    float *row = ls_value(probe, LAMINA_IN, 1) + i * columns, sum = 0.0f;
+    float *row = lm_probe_value(probe, LAMINA_IN, 1) + i * columns, sum = 0.0f;
     for (int64_t j = 0; j < columns; j++) {
-      row[j] = (float)ls_number(&seed, 4) + (j == 0 ? 1.0f : 0.0f);
+      row[j] = (float)lm_draw(&seed, 4) + (j == 0 ? 1.0f : 0.0f);
       sum += row[j];
     }
     for (int64_t j = 0; j < columns; j++) {
@@ -89,29 +89,29 @@ static const struct {
 Test(cross_entropy, is_stable_where_logits_are_large)
 {
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-    struct ls_probe *probe = ls_open("loss", "cross_entropy", NULL, "1x3 1:3", 1);
+    struct lm_probe *probe = ls_open("loss", "cross_entropy", NULL, "1x3 1:3", 1);
     ls_set(probe, LAMINA_IN, 0, rows[i].x);
-    *ls_labels(probe, 1) = rows[i].label;
-    *ls_gradient(probe, LAMINA_OUT, 0) = 1.0f;
+    *lm_probe_labels(probe, 1) = rows[i].label;
+    *lm_probe_gradient(probe, LAMINA_OUT, 0) = 1.0f;
     ls_forward(probe, TRAINING, 0);
     ls_backward(probe, TRAINING, 0);
-    double loss = (double)*ls_value(probe, LAMINA_OUT, 0), expected = (double)rows[i].loss;
+    double loss = (double)*lm_probe_value(probe, LAMINA_OUT, 0), expected = (double)rows[i].loss;
     cr_assert(fabs(loss - expected) <= ldexp(expected, -23), "row %zu: %.9g", i, loss);
     for (int j = 0; j < 3; j++) {
-      double slope = (double)ls_gradient(probe, LAMINA_IN, 0)[j];
+      double slope = (double)lm_probe_gradient(probe, LAMINA_IN, 0)[j];
       cr_assert(fabs(slope - (double)rows[i].slopes[j]) <= ldexp(1.0, -23), "row %zu, %d: %.9g", i,
                 j, slope);
     }
-    ls_close(probe);
+    lm_probe_close(probe);
   }
 }
 
 Test(cross_entropy, loss_of_no_samples_is_0)
 {
-  struct ls_probe *probe = ls_open("loss", "cross_entropy", NULL, "0x3 0:3", 1);
+  struct lm_probe *probe = ls_open("loss", "cross_entropy", NULL, "0x3 0:3", 1);
   ls_forward(probe, LAMINA_MODE_TRAIN, 0);
-  cr_assert_eq(*ls_value(probe, LAMINA_OUT, 0), 0.0f);
-  ls_close(probe);
+  cr_assert_eq(*lm_probe_value(probe, LAMINA_OUT, 0), 0.0f);
+  lm_probe_close(probe);
 }
 
 Test(cross_entropy, refuses_a_label_outside_the_classes_naming_its_row)
@@ -120,14 +120,14 @@ Test(cross_entropy, refuses_a_label_outside_the_classes_naming_its_row)
   static const char *const said[] = {"is 11,", "is -1,", "is 255,", "is -2147483648,",
                                      "is 2147483647,"};
   for (int i = 0; i < 5; i++) {
-    struct ls_probe *probe = ls_open("loss", "cross_entropy", NULL, "2003x11 2003:11", 2);
-    ls_fill(probe, 1);
-    ls_labels(probe, 1)[1777] = wrong[i];
-    ls_labels(probe, 1)[1888] = 99;
-    cr_assert_eq(ls_try_forward(probe, TRAINING, 0), LAMINA_E_INVALID);
+    struct lm_probe *probe = ls_open("loss", "cross_entropy", NULL, "2003x11 2003:11", 2);
+    lm_probe_fill(probe, 1);
+    lm_probe_labels(probe, 1)[1777] = wrong[i];
+    lm_probe_labels(probe, 1)[1888] = 99;
+    cr_assert_eq(lm_probe_forward(probe, TRAINING, 0), LAMINA_E_INVALID);
     ls_contains(probe->error.text, "loss 'cross_entropy'|label of row 1777 |from 0 to 10");
     ls_contains(probe->error.text, said[i]);
-    ls_close(probe);
+    lm_probe_close(probe);
   }
 }
 
@@ -136,27 +136,27 @@ Test(cross_entropy, refuses_rows_that_are_no_probabilities)
   static const float wrong[][3] = {
       {0.5f, 0.4f, 0.0f}, {0.5f, 0.5f, 0.5f}, {1.5f, -0.5f, 0.0f}, {NAN, 0.5f, 0.5f}};
   for (int i = 0; i < 4; i++) {
-    struct ls_probe *probe = ls_open("loss", "cross_entropy", NULL, "7x3 7x3", 1);
-    ls_fill(probe, 1);
+    struct lm_probe *probe = ls_open("loss", "cross_entropy", NULL, "7x3 7x3", 1);
+    lm_probe_fill(probe, 1);
     fill_shares(probe, 1);
     for (int j = 0; j < 3; j++) {
-      ls_value(probe, LAMINA_IN, 1)[3 * 4 + j] = wrong[i][j];
+      lm_probe_value(probe, LAMINA_IN, 1)[3 * 4 + j] = wrong[i][j];
     }
-    cr_assert_eq(ls_try_forward(probe, TRAINING, 0), LAMINA_E_INVALID);
+    cr_assert_eq(lm_probe_forward(probe, TRAINING, 0), LAMINA_E_INVALID);
     ls_contains(probe->error.text, "row 4 |numbers from 0 to 1 that sum to 1");
-    ls_close(probe);
+    lm_probe_close(probe);
   }
 }
 
 Test(cross_entropy, has_no_gradient_of_its_target)
 {
-  struct ls_probe *probe = ls_open("loss", "cross_entropy", NULL, "4x3 4x3", 1);
-  ls_fill(probe, 1);
+  struct lm_probe *probe = ls_open("loss", "cross_entropy", NULL, "4x3 4x3", 1);
+  lm_probe_fill(probe, 1);
   fill_shares(probe, 1);
   ls_forward(probe, TRAINING, 0);
-  cr_assert_eq(ls_try_backward(probe, TRAINING, 0), LAMINA_E_UNSUPPORTED);
+  cr_assert_eq(lm_probe_backward(probe, TRAINING, 0), LAMINA_E_UNSUPPORTED);
   ls_contains(probe->error.text, "no gradient of input 1");
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(cross_entropy, refuses_shapes_and_classes_that_do_not_fit)

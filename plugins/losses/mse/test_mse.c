@@ -31,41 +31,41 @@ Test(mse, equals_pytorch)
 
 Test(mse, is_the_mean_over_all_elements)
 {
-  struct ls_probe *probe = ls_open("loss", "mse", NULL, "2x2 2x2", 1);
+  struct lm_probe *probe = ls_open("loss", "mse", NULL, "2x2 2x2", 1);
   ls_set(probe, LAMINA_IN, 0, (const float[]){1.0f, -2.0f, 3.0f, 0.5f});
   ls_set(probe, LAMINA_IN, 1, (const float[]){0.0f, -2.0f, 1.0f, 1.0f});
-  *ls_gradient(probe, LAMINA_OUT, 0) = 2.0f;
+  *lm_probe_gradient(probe, LAMINA_OUT, 0) = 2.0f;
   ls_forward(probe, LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, 0);
   ls_backward(probe, LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, 0);
   static const float slope[] = {1.0f, 0.0f, 2.0f, -0.5f}; /* 2 * 2 (p - t) / 4 */
-  cr_assert_eq(*ls_value(probe, LAMINA_OUT, 0), (1.0f + 4.0f + 0.25f) / 4.0f);
+  cr_assert_eq(*lm_probe_value(probe, LAMINA_OUT, 0), (1.0f + 4.0f + 0.25f) / 4.0f);
   for (int i = 0; i < 4; i++) {
-    cr_assert_eq(ls_gradient(probe, LAMINA_IN, 0)[i], slope[i]);
-    cr_assert_eq(ls_gradient(probe, LAMINA_IN, 1)[i], -slope[i]);
+    cr_assert_eq(lm_probe_gradient(probe, LAMINA_IN, 0)[i], slope[i]);
+    cr_assert_eq(lm_probe_gradient(probe, LAMINA_IN, 1)[i], -slope[i]);
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(mse, loss_of_no_samples_is_0)
 {
-  struct ls_probe *probe = ls_open("loss", "mse", NULL, "0x3 0x3", 1);
+  struct lm_probe *probe = ls_open("loss", "mse", NULL, "0x3 0x3", 1);
   ls_forward(probe, LAMINA_MODE_TRAIN, 0);
-  cr_assert_eq(*ls_value(probe, LAMINA_OUT, 0), 0.0f);
-  ls_close(probe);
+  cr_assert_eq(*lm_probe_value(probe, LAMINA_OUT, 0), 0.0f);
+  lm_probe_close(probe);
 }
 
 /* Squares are summed as doubles: neither 1e20 squared nor a long sum of ones overflows a float. */
 Test(mse, sums_do_not_lose_small_terms)
 {
-  struct ls_probe *probe = ls_open("loss", "mse", NULL, "200001 200001", 2);
+  struct lm_probe *probe = ls_open("loss", "mse", NULL, "200001 200001", 2);
   for (int i = 0; i < 200001; i++) {
-    ls_value(probe, LAMINA_IN, 0)[i] = i == 0 ? 16384.0f : 1.0f;
-    ls_value(probe, LAMINA_IN, 1)[i] = 0.0f;
+    lm_probe_value(probe, LAMINA_IN, 0)[i] = i == 0 ? 16384.0f : 1.0f;
+    lm_probe_value(probe, LAMINA_IN, 1)[i] = 0.0f;
   }
   ls_forward(probe, 0, 0);
   float expected = (float)((16384.0 * 16384.0 + 200000.0) / 200001.0);
-  cr_assert_eq(*ls_value(probe, LAMINA_OUT, 0), expected);
-  ls_close(probe);
+  cr_assert_eq(*lm_probe_value(probe, LAMINA_OUT, 0), expected);
+  lm_probe_close(probe);
 }
 
 Test(mse, refuses_targets_that_are_unlike_the_prediction)

@@ -14,7 +14,7 @@
 
 #include "base/memory.h"
 #include "tests/support/gemm_check.h"
-#include "tests/support/mock_host.h"
+#include "conform/mock.h"
 #include "tests/support/part_probe.h"
 
 enum { PORTABLE = 1, AVX2 = 2, AVX512 = 3, KERNELS = 4, GUARD = 64 };
@@ -24,7 +24,7 @@ enum { PORTABLE = 1, AVX2 = 2, AVX512 = 3, KERNELS = 4, GUARD = 64 };
 /* A service as a run makes it, and a host whose scratch has guards to call it on. */
 struct fixture {
   struct probe probe;
-  struct mock_host host;
+  struct lm_mock host;
   struct lm_instance *instance;
   const struct lamina_gemm *gemm;
 };
@@ -49,7 +49,7 @@ static int32_t start(struct fixture *f, uint32_t threads, int32_t kernel)
   static const char *const settings[KERNELS] = {
       "gemm", "{gemm: {kernel: portable}}", "{gemm: {kernel: avx2}}", "{gemm: {kernel: avx512}}"};
   probe_open(&f->probe, 1);
-  cr_assert(mock_host_init(&f->host, threads));
+  cr_assert(lm_mock_init(&f->host, threads));
   int32_t status = probe_try(&f->probe, LAMINA_KIND_SERVICE, settings[kernel], &f->instance);
   f->gemm = status == LAMINA_OK ? interface_of(f, LAMINA_GEMM_ID) : NULL;
   return status;
@@ -58,7 +58,7 @@ static int32_t start(struct fixture *f, uint32_t threads, int32_t kernel)
 static void stop(struct fixture *f)
 {
   probe_close(&f->probe);
-  mock_host_release(&f->host);
+  lm_mock_release(&f->host);
 }
 
 /* Deterministic numbers: a step of a linear congruential generator. */
@@ -140,7 +140,7 @@ static void product_run(struct fixture *f, struct product *p)
 {
   struct lamina_gemm_scratch scratch = {0};
   f->gemm->scratch(f->gemm->self, p->m, p->n, p->k, &scratch);
-  cr_assert(mock_host_set_scratch(&f->host, scratch.shared + 128, scratch.per_lane + 64));
+  cr_assert(lm_mock_set_scratch(&f->host, scratch.shared + 128, scratch.per_lane + 64));
   p->task.shared_offset = 128;
   p->task.lane_offset = 64;
   product_reset(p);
@@ -151,7 +151,7 @@ static void product_run(struct fixture *f, struct product *p)
   int32_t status = f->gemm->run(f->gemm->self, &f->host.call, &p->task);
   cr_assert_eq(status, LAMINA_OK, "%s", f->host.failed_text);
   gemm_witness_check(&witness);
-  cr_assert(mock_host_scratch_intact(&f->host), "scratch overrun at %dx%dx%d", (int)p->m, (int)p->n,
+  cr_assert(lm_mock_scratch_intact(&f->host), "scratch overrun at %dx%dx%d", (int)p->m, (int)p->n,
             (int)p->k);
 }
 

@@ -472,3 +472,46 @@ Test(pool, control_group_quotas_of_both_versions_are_read)
   }
   cr_assert_eq(lm_cpus_quota("/no/such/file", "/"), UINT32_MAX);
 }
+
+/* Which chunk ran when, and in which lane. */
+struct order {
+  int64_t chunks[97];
+  uint32_t lanes[97];
+  int64_t count, fails_from;
+};
+
+static int32_t note_order(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  struct order *order = arg;
+  (void)end;
+  order->chunks[order->count] = begin / 3;
+  order->lanes[order->count++] = lane;
+  return begin / 3 >= order->fails_from ? -1 - (int32_t)(begin / 3) : LAMINA_OK;
+}
+
+Test(pool, a_shuffled_pool_runs_each_chunk_once_out_of_order_on_its_lanes)
+{
+  for (uint64_t seed = 0; seed < 8; seed++) {
+    struct order order = {.fails_from = INT64_MAX};
+    struct lm_pool *pool;
+    bool seen[97] = {false};
+    uint32_t lanes = 0;
+    int64_t inversions = 0;
+    cr_assert_eq(lm_pool_create_shuffled(8, seed, &pool, NULL), LAMINA_OK);
+    cr_assert_eq(lm_pool_run(pool, 97 * 3 - 1, 3, note_order, &order), LAMINA_OK);
+    cr_assert_eq(order.count, 97);
+    for (int i = 0; i < 97; i++) {
+      cr_assert_not(seen[order.chunks[i]]);
+      cr_assert_lt(order.lanes[i], 8);
+      seen[order.chunks[i]] = true;
+      lanes |= 1u << order.lanes[i];
+      inversions += i > 0 && order.chunks[i] < order.chunks[i - 1];
+    }
+    cr_expect_gt(inversions, 0);
+    cr_expect_eq(lanes, 0xff);
+    order.count = 0;
+    order.fails_from = 5;
+    cr_expect_eq(lm_pool_run(pool, 97 * 3, 3, note_order, &order), -6, "the lowest one counts");
+    lm_pool_free(pool);
+  }
+}

@@ -487,3 +487,29 @@ Test(settings, every_allocation_may_fail)
     cr_expect(done && countdown > 50, "%d", (int)countdown);
   }
 }
+
+/* Every sample of a row is what it is said to be, as the binder sees it. */
+Test(settings, samples_are_inside_or_outside_as_they_say)
+{
+  static const enum lm_sample samples[] = {LM_SAMPLE_INSIDE, LM_SAMPLE_BOUND, LM_SAMPLE_OUTSIDE,
+                                           LM_SAMPLE_OTHER_TYPE};
+  struct lm_text value = {0};
+  size_t seen[4] = {0};
+  for (size_t r = 0; r < COUNT_OF(rows); r++) {
+    for (size_t s = 0; s < 4; s++) {
+      for (uint32_t i = 0; lm_setting_sample(&rows[r], samples[s], i, &value); i++) {
+        struct scene scene;
+        char *text = lm_format("s: {%s: %s}\n", rows[r].name, lm_text_get(&value));
+        enum lamina_status status = fill_with(&scene, &table, text, NULL);
+        cr_expect_eq(status, s < 2 ? LAMINA_OK : LAMINA_E_INVALID, "%s", text);
+        seen[s]++;
+        leave(&scene);
+        lm_free(text);
+      }
+    }
+  }
+  for (size_t s = 0; s < 4; s++) {
+    cr_expect_gt(seen[s], 5);
+  }
+  lm_text_release(&value);
+}

@@ -2,7 +2,7 @@
  * Each part of the scratch has GUARD bytes of a pattern on both sides; parts are aligned as the
  * host promises. A lane that does not exist gets NULL, which plugins must bear.
  */
-#include "mock_host.h"
+#include "conform/mock.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,14 +12,14 @@
 
 enum { GUARD = 256, PATTERN = 0xa5 };
 
-static struct mock_host *mock_of(const struct lamina_call *call)
+static struct lm_mock *mock_of(const struct lamina_call *call)
 {
-  return (struct mock_host *)(uintptr_t)call;
+  return (struct lm_mock *)(uintptr_t)call;
 }
 
 static void fail(struct lamina_call *call, int32_t status, const char *utf8)
 {
-  struct mock_host *mock = mock_of(call);
+  struct lm_mock *mock = mock_of(call);
   mock->failed_status = status;
   (void)snprintf(mock->failed_text, sizeof mock->failed_text, "%s", utf8);
 }
@@ -40,7 +40,7 @@ static uint64_t part_bytes(uint64_t bytes)
   return GUARD + lm_round_up(bytes, LAMINA_ALIGNMENT) + GUARD;
 }
 
-static char *part(const struct mock_host *mock, uint32_t lane)
+static char *part(const struct lm_mock *mock, uint32_t lane)
 {
   uint64_t at = lane == LAMINA_SHARED
                     ? 0
@@ -50,7 +50,7 @@ static char *part(const struct mock_host *mock, uint32_t lane)
 
 static void *scratch(struct lamina_call *call, uint32_t lane)
 {
-  struct mock_host *mock = mock_of(call);
+  struct lm_mock *mock = mock_of(call);
   uint64_t bytes = lane == LAMINA_SHARED ? mock->shared_bytes : mock->lane_bytes;
   bool known = lane == LAMINA_SHARED || lane < lm_pool_threads(mock->pool);
   return mock->scratch == NULL || bytes == 0 || !known ? NULL : part(mock, lane);
@@ -65,20 +65,20 @@ static int32_t parallel_for(struct lamina_call *call, int64_t n, int64_t grain,
 static int32_t random_u32(struct lamina_call *call, uint32_t purpose, uint64_t first, uint64_t n,
                           uint32_t *out)
 {
-  struct mock_host *mock = mock_of(call);
+  struct lm_mock *mock = mock_of(call);
   lm_stream_fill(&mock->stream, mock->step, purpose, first, n, out);
   return LAMINA_OK;
 }
 
 static const void *service(struct lamina_call *call, const char *id)
 {
-  struct mock_host *mock = mock_of(call);
+  struct lm_mock *mock = mock_of(call);
   return mock->find_service == NULL ? NULL : mock->find_service(id);
 }
 
 static void *memory(struct lamina_call *call, uint64_t bytes)
 {
-  struct mock_host *mock = mock_of(call);
+  struct lm_mock *mock = mock_of(call);
   if (mock->n_memories == sizeof mock->memories / sizeof mock->memories[0]) {
     return NULL;
   }
@@ -88,27 +88,43 @@ static void *memory(struct lamina_call *call, uint64_t bytes)
   return fresh;
 }
 
-/* No tensors: a test of a layer has a host of its own. */
 static const struct lamina_view *get(struct lamina_call *call, uint32_t what, uint32_t index)
 {
-  (void)call, (void)what, (void)index;
-  return NULL;
+  bool known = what < LM_MOCK_ROLES && index < LM_MOCK_TENSORS;
+  const struct lamina_view *view = known ? mock_of(call)->tensors[what][index] : NULL;
+  if (view == NULL) {
+    (void)lamina_failf(call, LAMINA_E_PLUGIN, "there is no tensor %u of role %u", index, what);
+  }
+  return view;
 }
 
 static const struct lamina_view *grad(struct lamina_call *call, uint32_t what, uint32_t index,
                                       uint32_t *request)
 {
-  (void)call, (void)what, (void)index;
+  struct lm_mock *mock = mock_of(call);
+  bool known = what < LM_MOCK_ROLES && index < LM_MOCK_TENSORS;
+  const struct lamina_view *view = known ? mock->gradients[what][index] : NULL;
   if (request != NULL) {
-    *request = LAMINA_SKIP;
+    *request = view == NULL ? LAMINA_SKIP : mock->requests[what][index];
   }
-  return NULL;
+  return view;
 }
 
 static uint32_t count(const struct lamina_call *call, uint32_t what)
 {
-  (void)call, (void)what;
-  return 0;
+  const struct lm_mock *mock = mock_of(call);
+  uint32_t n = 0;
+  while (what < LM_MOCK_ROLES && n < LM_MOCK_TENSORS && mock->tensors[what][n] != NULL) {
+    n++;
+  }
+  return n;
+}
+
+static const struct lamina_epilogue *epilogue(struct lamina_call *call, uint32_t what,
+                                              uint32_t index)
+{
+  (void)call, (void)what, (void)index;
+  return NULL;
 }
 
 static const struct lamina_host table = {
@@ -125,32 +141,33 @@ static const struct lamina_host table = {
     .service = service,
     .memory = memory,
     .count = count,
+    .epilogue = epilogue,
 };
 
-bool mock_host_init(struct mock_host *mock, uint32_t threads)
+bool lm_mock_init(struct lm_mock *mock, uint32_t threads)
 {
-  *mock = (struct mock_host){.call = {.host = &table}};
+  *mock = (struct lm_mock){.call = {.host = &table}};
   mock->stream = lm_stream_make(1, "mock");
   return lm_pool_create(threads, &mock->pool, NULL) == LAMINA_OK;
 }
 
-void mock_host_release(struct mock_host *mock)
+void lm_mock_release(struct lm_mock *mock)
 {
   lm_pool_free(mock->pool);
   lm_free(mock->scratch);
   for (uint32_t i = 0; i < mock->n_memories; i++) {
     lm_free(mock->memories[i]);
   }
-  *mock = (struct mock_host){0};
+  *mock = (struct lm_mock){0};
 }
 
-static uint64_t scratch_bytes(const struct mock_host *mock)
+static uint64_t scratch_bytes(const struct lm_mock *mock)
 {
   return part_bytes(mock->shared_bytes) +
          lm_pool_threads(mock->pool) * part_bytes(mock->lane_bytes);
 }
 
-bool mock_host_set_scratch(struct mock_host *mock, uint64_t shared, uint64_t per_lane)
+bool lm_mock_set_scratch(struct lm_mock *mock, uint64_t shared, uint64_t per_lane)
 {
   lm_free(mock->scratch);
   mock->shared_bytes = shared;
@@ -179,7 +196,7 @@ static bool part_intact(const char *start, uint64_t bytes)
          is_pattern(start + bytes, start + lm_round_up(bytes, LAMINA_ALIGNMENT) + GUARD);
 }
 
-bool mock_host_scratch_intact(const struct mock_host *mock)
+bool lm_mock_scratch_intact(const struct lm_mock *mock)
 {
   bool intact = mock->scratch == NULL || part_intact(part(mock, LAMINA_SHARED), mock->shared_bytes);
   for (uint32_t i = 0; mock->scratch != NULL && i < lm_pool_threads(mock->pool); i++) {

@@ -1,0 +1,131 @@
+/*
+ * The tool against plugins with one bug each, and against what the project ships.
+ */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "conform/conform.h"
+#include "tests/support/support.h"
+
+/* The report on a file; release it. */
+static struct lm_conform_report check(const char *folder, const char *file, const char *only)
+{
+  struct lm_conform_report report;
+  struct lm_error error = {0};
+  char *path = lm_format("%s/%s", folder, file);
+  const struct lm_conform_options options = {
+      .file = path,
+      .only = only,
+      .seed = 1,
+      .limit_ms = strstr(file, "hangs") != NULL ? 500 : 0,
+      .registry = {.plugin_path = ls_environment("LAMINA_TEST_PLUGINS")},
+  };
+  cr_assert_eq(lm_conform(&options, &report, &error), LAMINA_OK, "%s: %s", file, error.text);
+  lm_free(path);
+  return report;
+}
+
+static const struct lm_result *result_of(const struct lm_conform_report *report, const char *id)
+{
+  for (size_t i = 0; i < report->count; i++) {
+    if (strcmp(report->results[i].rule->id, id) == 0) {
+      return &report->results[i];
+    }
+  }
+  return NULL;
+}
+
+/* Each bug, and the rule that must be named. */
+static const struct {
+  const char *bug, *id;
+} bugs[] = {
+    {"wrong_gradient", "L05"},
+    {"undeclared_read", "L07"},
+    {"false_sharing", "L08"},
+    {"kept_pointer", "L07"},
+    {"reads_behind", "P13"},
+    {"reads_before", "P13"},
+    {"writes_behind", "P13"},
+    {"writes_input", "P14"},
+    {"own_random", "P09"},
+    {"allocates", "P06"},
+    {"thread_sum", "L11"},
+    {"wrong_shape", "L04"},
+    {"setting_ignored", "S04"},
+    {"state_not_saved", "L16"},
+    {"nan_swallowed", "L15"},
+    {"starts_thread", "P07"},
+    {"prints", "P08"},
+    {"rounds", "P10"},
+    {"sets_locale", "P10"},
+    {"divides", "P11"},
+    {"hangs", "P11"},
+    {"exits", "P11"},
+    {"lies", "P12"},
+    {"silent", "P12"},
+    {"refuses_one", "L02"},
+    {"impure", "L03"},
+    {"add_ignored", "L06"},
+    {"dead_read", "L09"},
+    {"scratch_kept", "L10"},
+    {"shared_static", "L12"},
+    {"random_in_evaluation", "L13"},
+    {"keep_matters", "L14"},
+    {"bad_init", "L21"},
+};
+
+Test(conform, names_the_rule_that_each_bug_breaks, .timeout = 300)
+{
+  for (size_t i = 0; i < sizeof bugs / sizeof bugs[0]; i++) {
+    char *file = lm_format("layer_%s.so", bugs[i].bug);
+    struct lm_conform_report report = check(ls_environment("LAMINA_TEST_SEEDED"), file, NULL);
+    const struct lm_result *result = result_of(&report, bugs[i].id);
+    cr_expect(result != NULL && result->verdict == LM_BROKEN && result->n_findings > 0,
+              "%s: %s is not found to be broken", bugs[i].bug, bugs[i].id);
+    lm_conform_release(&report);
+    lm_free(file);
+  }
+}
+
+/* The whole report as text, for messages. */
+static void expect_clean(const struct lm_conform_report *report)
+{
+  struct lm_text text = {0};
+  lm_conform_write(report, LM_CONFORM_TEXT, true, &text);
+  cr_expect_eq(lm_conform_broken(report, true), 0, "%s", lm_text_get(&text));
+  lm_text_release(&text);
+}
+
+Test(conform, finds_nothing_in_the_layer_without_a_bug)
+{
+  struct lm_conform_report report =
+      check(ls_environment("LAMINA_TEST_SEEDED"), "layer_sound.so", NULL);
+  expect_clean(&report);
+  for (size_t i = 0; i < report.count; i++) {
+    cr_expect_eq(report.results[i].verdict, LM_HOLDS, "%s: %s", report.results[i].rule->id,
+                 report.results[i].reason);
+  }
+  lm_conform_release(&report);
+}
+
+Test(conform, finds_nothing_in_the_plugins_of_the_project, .timeout = 300)
+{
+  const char *folder = ls_environment("LAMINA_TEST_PLUGINS");
+  DIR *files = opendir(folder);
+  size_t count = 0;
+  cr_assert_not_null(files, "%s", folder);
+  for (const struct dirent *entry; (entry = readdir(files)) != NULL;) {
+    size_t length = strlen(entry->d_name);
+    if (length > 3 && strcmp(entry->d_name + length - 3, ".so") == 0) {
+      struct lm_conform_report report = check(folder, entry->d_name, NULL);
+      expect_clean(&report);
+      lm_conform_release(&report);
+      count++;
+    }
+  }
+  cr_assert_eq(closedir(files), 0);
+  cr_assert_gt(count, 20);
+}
