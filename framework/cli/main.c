@@ -26,6 +26,7 @@ static const struct command commands[] = {
     {"inspect", lm_command_inspect, "KIND NAME | --all", "what a plugin says of itself"},
     {"schema", lm_command_schema, "", "a JSON Schema of experiments, for editors"},
     {"manual", lm_command_manual, "[PAGE]", "a page for man: lamina, experiment or plugins"},
+    {"new", lm_command_new, "KIND NAME", "write the project of a plugin of your own"},
 };
 
 static const char OPTIONS[] =
@@ -48,6 +49,7 @@ static const char OPTIONS[] =
     "  --markdown          inspect: the settings as a table for a plugin's page\n"
     "  --dot               summary: the graph in the language of Graphviz\n"
     "  --all               inspect: every plugin on the search path\n"
+    "  --directory DIR     new: the project's folder; default NAME\n"
     "  --quiet             no progress\n"
     "  --help, --version\n"
     "\n"

@@ -1,0 +1,4 @@
+/* @NAME@: the rules of the plugin interface. */
+#include <lamina/testing.h>
+
+LAMINA_CONFORM(regularizer, @NAME@)
