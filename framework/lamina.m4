@@ -8,18 +8,19 @@
 #   AC_OUTPUT
 #
 # `lamina new` writes the Makefile.am that goes with it. A plugin is one file that links against
-# nothing of Lamina, so it is built as a program is, without libtool. Flags come from lamina.pc;
-# in C++, AC_PROG_CXX stands before LAMINA_PLUGIN.
+# nothing of Lamina, so it is built as a program is, without libtool. Flags come from lamina.pc.
 
-# LAMINA_PLUGIN(KIND, NAME)
-# -------------------------
-# Finds the compiler, the installed Lamina, and what tests need. Sets, for the Makefile.am:
+# LAMINA_PLUGIN(KIND, NAME, [LANGUAGE = C])
+# -----------------------------------------
+# Finds the compilers, the installed Lamina, and what tests need. LANGUAGE is C, C++ or Rust; the
+# tests are in C. Sets, for the Makefile.am:
 #
 #   plugindir                 where Lamina looks for plugins: --with-plugindir, or beside Lamina's
 #                             own, or below --prefix if that is given
 #   LAMINA_CFLAGS             the headers
 #   LAMINA_PLUGIN_CFLAGS      of a plugin in C, LAMINA_PLUGIN_CXXFLAGS in C++
 #   LAMINA_PLUGIN_LDFLAGS     of a plugin in either
+#   RUSTC, LAMINA_PLUGIN_RUSTFLAGS  the compiler and its flags for a plugin in Rust
 #   LAMINA_TESTING_CFLAGS     of a Criterion program that uses <lamina/testing.h>,
 #   LAMINA_TESTING_LIBS       if the automake condition HAVE_LAMINA_TESTING holds
 #   LAMINA_TEST_WRAPPER       LOG_COMPILER: a sanitizer's report fails the test that caused it
@@ -44,12 +45,23 @@ AS_IF([test "$enable_sanitizers" = yes],
   [: ${CFLAGS="-O1 -g"} ${CXXFLAGS="-O1 -g"}],
   [: ${CFLAGS="-O3 -g"} ${CXXFLAGS="-O3 -g"}])
 AC_PROVIDE_IFELSE([AC_PROG_CC], [], [AC_PROG_CC])
+m4_case([$3], [C++], [AC_PROG_CXX], [Rust], [_LAMINA_PLUGIN_RUST])
 PKG_CHECK_MODULES([LAMINA], [lamina])
 _LAMINA_PLUGIN_DIR
 _LAMINA_PLUGIN_FLAGS
 _LAMINA_PLUGIN_TESTS
 AC_MSG_NOTICE([$1 '$2' will be installed in $plugindir, tests=$lamina_have_testing])
 ])# LAMINA_PLUGIN
+
+AC_DEFUN([_LAMINA_PLUGIN_RUST],
+[AC_PATH_PROG([RUSTC], [rustc], [no])
+AS_IF([test "$RUSTC" = no], [AC_MSG_ERROR([rustc is missing])])
+LAMINA_PLUGIN_RUSTFLAGS="--edition 2021 --crate-type cdylib -O -C panic=abort"
+LAMINA_PLUGIN_RUSTFLAGS="$LAMINA_PLUGIN_RUSTFLAGS -C strip=debuginfo -C link-arg=-Wl,-z,defs"
+AS_IF([test "$enable_werror" = yes],
+  [LAMINA_PLUGIN_RUSTFLAGS="$LAMINA_PLUGIN_RUSTFLAGS -D warnings"])
+AC_SUBST([LAMINA_PLUGIN_RUSTFLAGS])
+])
 
 # _LAMINA_PLUGIN_DIR: with a prefix of its own the plugin goes below it, as distcheck wants it;
 # without one it goes where Lamina finds it by itself.
@@ -63,7 +75,7 @@ AC_SUBST([plugindir])
 ])
 
 AC_DEFUN([_LAMINA_PLUGIN_FLAGS],
-[lamina_warnings="-Wall -Wextra -Wshadow -Wconversion -Wpointer-arith -Wcast-qual -Wvla"
+[lamina_warnings="-Wall -Wextra -Wconversion -Wpointer-arith -Wcast-qual -Wvla"
 AS_IF([test "$enable_werror" = yes], [lamina_warnings="$lamina_warnings -Werror"])
 lamina_sanitizers=
 LAMINA_PLUGIN_LDFLAGS=`$PKG_CONFIG --variable=plugin_ldflags lamina`
@@ -73,7 +85,7 @@ AS_IF([test "$enable_sanitizers" = yes],
    lamina_sanitizers="$lamina_sanitizers -fno-omit-frame-pointer"
    LAMINA_PLUGIN_LDFLAGS=`AS_ECHO(["$LAMINA_PLUGIN_LDFLAGS"]) | sed 's/-Wl,-z,defs//'`])
 lamina_flags="`$PKG_CONFIG --variable=plugin_cflags lamina` $lamina_warnings $lamina_sanitizers"
-LAMINA_PLUGIN_CFLAGS="-std=c11 $lamina_flags -Wstrict-prototypes -Wmissing-prototypes"
+LAMINA_PLUGIN_CFLAGS="-std=c11 $lamina_flags -Wshadow -Wstrict-prototypes -Wmissing-prototypes"
 LAMINA_PLUGIN_CXXFLAGS="-std=c++17 -fno-exceptions -fno-rtti $lamina_flags"
 LAMINA_PLUGIN_LDFLAGS="$LAMINA_PLUGIN_LDFLAGS $lamina_sanitizers"
 AC_SUBST([LAMINA_PLUGIN_CFLAGS])

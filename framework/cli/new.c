@@ -176,7 +176,7 @@ static enum lamina_status add_namesake(struct lm_cli *cli, uint32_t kind,
       lm_registry_list(cli->registry, kind, look_for_namesake, &namesake, error);
   if (status == LAMINA_OK && namesake.path.length > 0) {
     lm_text_addf(out,
-                 "\nThere is a %s '%s' already, %s.\n"
+                 "\nThe %s '%s' is there already, %s.\n"
                  "An experiment uses the one that comes first on the search path.\n",
                  project->kind, project->name, lm_text_get(&namesake.path));
   }
@@ -205,7 +205,7 @@ enum lamina_status lm_command_new(struct lm_cli *cli, struct lm_error *error)
     return lm_fail(error, LAMINA_E_USAGE, "--directory is empty, expected a folder's name");
   }
   LM_TRY(write_project(&project, error));
-  lm_text_addf(&text, "%s is the project of a %s '%s', which works as it is:\n\n  cd ",
+  lm_text_addf(&text, "%s is the project of the %s '%s', which works as it is:\n\n  cd ",
                project.folder, project.kind, project.name);
   add_for_shell(&text, project.folder);
   lm_text_addf(&text,

@@ -1,0 +1,4 @@
+/* focal: the rules of the plugin interface. */
+#include <lamina/testing.h>
+
+LAMINA_CONFORM(loss, focal)

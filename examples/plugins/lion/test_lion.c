@@ -1,0 +1,4 @@
+/* lion: the rules of the plugin interface. */
+#include <lamina/testing.h>
+
+LAMINA_CONFORM(optimizer, lion)

@@ -1,0 +1,4 @@
+/* swish: the rules of the plugin interface. */
+#include <lamina/testing.h>
+
+LAMINA_CONFORM(layer, swish)
