@@ -50,7 +50,8 @@ static int32_t run(void *self, struct lamina_call *call, const struct lamina_gem
   LAMINA_TRY(lamina_gemm_check(call, task));
   memset(&copy, 0, sizeof copy); /* the caller's may be of an older, shorter version */
   memcpy(&copy, task, task->size < sizeof copy ? task->size : sizeof copy);
-  return lamina_parallel_for(call, copy.m, ROWS_A_CHUNK, multiply_rows, &copy);
+  LAMINA_TRY(lamina_parallel_for(call, copy.m, ROWS_A_CHUNK, multiply_rows, &copy));
+  return lamina_gemm_end(call, task); /* layers that are fused into the caller's */
 }
 
 /* No scratch is needed. */

@@ -4,7 +4,14 @@
 //
 // SPDX-License-Identifier: MIT
 
-use std::ffi::{c_char, c_void};
+use std::os::raw::{c_char, c_void};
+
+/// A literal as C keeps texts.
+macro_rules! text {
+    ($literal:expr) => {
+        concat!($literal, "\0").as_ptr() as *const std::os::raw::c_char
+    };
+}
 
 pub type Status = i32;
 pub const OK: Status = 0;
@@ -109,7 +116,7 @@ pub unsafe fn grad<'a>(call: *mut Call, what: u32, index: u32) -> (Option<&'a Vi
 /// `job` is what body takes `arg` for, and its chunks write no element twice.
 pub unsafe fn parallel_for<T>(call: *mut Call, n: usize, grain: i64, body: Body, job: &T) -> Status {
     let arg: *const T = job;
-    ((*(*call).host).parallel_for)(call, n as i64, grain, body, arg.cast_mut().cast())
+    ((*(*call).host).parallel_for)(call, n as i64, grain, body, arg as *mut c_void)
 }
 
 /// struct lamina_plan: collects declarations, the host's object.
@@ -141,18 +148,19 @@ struct Planner {
 /// `plan` is what the host passed to infer().
 pub unsafe fn infer_elementwise(plan: *mut Plan) -> Status {
     let planner = &*(*plan).planner;
-    let fail = |status, sentence: &std::ffi::CStr| {
-        ((*(*(*plan).call).host).fail)((*plan).call, status, sentence.as_ptr());
+    let fail = |status, sentence| {
+        ((*(*(*plan).call).host).fail)((*plan).call, status, sentence);
         status
     };
     if (planner.n_in)(plan) != 1 {
-        return fail(E_INVALID, c"takes 1 input");
+        return fail(E_INVALID, text!("takes 1 input"));
     }
-    let Some(x) = (planner.input)(plan, 0).as_ref() else {
-        return E_SHAPE;
+    let x = match (planner.input)(plan, 0).as_ref() {
+        Some(x) => x,
+        None => return E_SHAPE,
     };
     if !x.is_f32() {
-        return fail(E_SHAPE, c"the input must be float32");
+        return fail(E_SHAPE, text!("the input must be float32"));
     }
     let declarations = [
         (planner.out)(plan, 0, x),
@@ -247,11 +255,11 @@ macro_rules! isa {
 }
 
 /// The marker, by which a host knows the plugin before it loads it.
-macro_rules! lamina_marker {
+macro_rules! marker_text {
     ($kind:literal, $name:literal, $version:literal) => {
-        concat!(
+        text!(concat!(
             "\x7fLAMINA\0abi=1.0\0built=1.0\0kind=", $kind, "\0name=", $name, "\0version=", $version,
-            "\0isa=", isa!(), "\0\0"
-        )
+            "\0isa=", isa!(), "\0"
+        ))
     };
 }

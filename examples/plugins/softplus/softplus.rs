@@ -11,8 +11,8 @@
 //
 // SPDX-License-Identifier: MIT
 
-use std::ffi::c_void;
 use std::mem::size_of;
+use std::os::raw::c_void;
 
 #[allow(dead_code)]
 #[macro_use]
@@ -81,8 +81,9 @@ unsafe extern "C" fn backward(this: *mut c_void, call: *mut Call) -> Status {
         return OK;
     }
     let (dy, _) = lamina::grad(call, lamina::OUT, 0);
-    let (Some(dx), Some(dy), Ok(y)) = (dx, dy, lamina::get(call, lamina::OUT, 0)) else {
-        return lamina::E_PLUGIN;
+    let (dx, dy, y) = match (dx, dy, lamina::get(call, lamina::OUT, 0)) {
+        (Some(dx), Some(dy), Ok(y)) => (dx, dy, y),
+        _ => return lamina::E_PLUGIN,
     };
     let beta = (*this.cast::<Softplus>()).beta as f32;
     let add = request == lamina::ADD;
@@ -91,12 +92,12 @@ unsafe extern "C" fn backward(this: *mut c_void, call: *mut Call) -> Status {
 }
 
 static SETTINGS: [lamina::Setting; 1] = [lamina::Setting {
-    name: c"beta".as_ptr(),
-    kind: c"f64".as_ptr(),
-    default: c"1".as_ptr(),
-    range: c"[1e-6, 1e6]".as_ptr(),
+    name: text!("beta"),
+    kind: text!("f64"),
+    default: text!("1"),
+    range: text!("[1e-6, 1e6]"),
     unit: std::ptr::null(),
-    doc: c"the larger, the nearer to relu".as_ptr(),
+    doc: text!("the larger, the nearer to relu"),
     replaced_by: std::ptr::null(),
     flags: 0,
     since_minor: 0,
@@ -123,12 +124,12 @@ pub static layer_softplus_LTX_lamina_plugin_v1: lamina::Plugin = lamina::Plugin 
     built_minor: 0,
     needs_minor: 0,
     kind: lamina::KIND_LAYER,
-    name: c"softplus".as_ptr(),
-    version: c"1.0.0".as_ptr(),
-    marker: lamina_marker!("layer", "softplus", "1.0.0").as_ptr().cast(),
-    summary: c"log(1 + e^(beta x)) / beta, elementwise".as_ptr(),
-    license: c"MIT".as_ptr(),
-    origin: c"".as_ptr(),
+    name: text!("softplus"),
+    version: text!("1.0.0"),
+    marker: marker_text!("layer", "softplus", "1.0.0"),
+    summary: text!("log(1 + e^(beta x)) / beta, elementwise"),
+    license: text!("MIT"),
+    origin: text!(""),
     settings: SETTINGS.as_ptr(),
     n_settings: SETTINGS.len() as u32,
     setting_stride: size_of::<lamina::Setting>() as u32,
