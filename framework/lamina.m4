@@ -103,7 +103,7 @@ LAMINA_TESTING_CFLAGS="-std=gnu11 $LAMINA_TESTING_CFLAGS $lamina_warnings $lamin
 LAMINA_TESTING_LIBS="$lamina_sanitizers $LAMINA_TESTING_LIBS"
 lamina_wrapper=
 AS_IF([test "$lamina_have_testing" = yes],
-  [lamina_wrapper=`$PKG_CONFIG --variable=test_wrapper lamina-testing`])
+  [lamina_wrapper=`$PKG_CONFIG --variable=run_criterion lamina-testing`])
 AS_IF([test "x$lamina_wrapper" = x], [LAMINA_TEST_WRAPPER=],
   [LAMINA_TEST_WRAPPER="\$(SHELL) $lamina_wrapper --script"])
 AC_PATH_PROG([LAMINA], [lamina], [lamina],

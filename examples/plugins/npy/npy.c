@@ -129,7 +129,8 @@ static int32_t read_header(struct lamina_call *call, const char *bytes, uint64_t
   uint64_t length = (uint64_t)u[8] | (uint64_t)u[9] << 8;
   length |= u[6] == 1 ? 0 : (uint64_t)u[10] << 16 | (uint64_t)u[11] << 24;
   if (length > HEADER_LIMIT || begin + length > n) {
-    return refuse(call, array, "the file ends within its header, or the header is longer than 4096");
+    return refuse(call, array,
+                  "the file ends within its header, or the header is longer than 4096");
   }
   memcpy(header, bytes + begin, length);
   header[length] = '\0';
@@ -243,8 +244,7 @@ static int32_t load(const struct npy *npy, struct lamina_call *call, const char 
   array->path = path;
   LAMINA_TRY(npy->files->load(npy->files->self, call, path, &file));
   LAMINA_TRY(read_header(call, file.bytes, file.size, array));
-  int64_t needed =
-      array->start + array->dims[0] * array->record * types[array->type].width;
+  int64_t needed = array->start + array->dims[0] * array->record * types[array->type].width;
   if (file.size != (uint64_t)needed) {
     return lamina_failf(call, LAMINA_E_INVALID,
                         "%.300s: the header needs a file of %lld bytes, but it has %llu", path,
@@ -263,10 +263,9 @@ static int32_t check_elements(struct npy *npy, struct lamina_call *call, int f)
   for (int64_t i = 0; i < array->dims[0] * array->record; i++) {
     double number = element(array, i);
     if (is_class ? number < 0.0 || number > most : !isfinite((float)number)) {
-      return lamina_failf(call, LAMINA_E_INVALID,
-                          "%.300s: record %lld (from 0) holds %g, expected %s", array->path,
-                          (long long)(i / array->record), number,
-                          is_class ? "a class number" : "a finite number");
+      return lamina_failf(
+          call, LAMINA_E_INVALID, "%.300s: record %lld (from 0) holds %g, expected %s", array->path,
+          (long long)(i / array->record), number, is_class ? "a class number" : "a finite number");
     }
     if (is_class && (int64_t)number >= npy->seen) {
       npy->seen = (int64_t)number + 1;
