@@ -108,7 +108,11 @@ AS_IF([test "x$lamina_wrapper" = x], [LAMINA_TEST_WRAPPER=],
   [LAMINA_TEST_WRAPPER="\$(SHELL) $lamina_wrapper --script"])
 AC_PATH_PROG([LAMINA], [lamina], [lamina],
   [`$PKG_CONFIG --variable=bindir lamina`$PATH_SEPARATOR$PATH])
-LAMINA_TEST_ENVIRONMENT="LAMINA='\$(LAMINA)'; LAMINA_PLUGIN_PATH='\$(abs_builddir)';"
+# Tests are linked with a copy of the runtime, which must find Lamina's own plugins wherever the
+# prefix was moved to.
+lamina_own=`$PKG_CONFIG --variable=plugindir lamina`
+AS_IF([test -d "$lamina_own"], [lamina_own=`cd "$lamina_own" && pwd`])
+LAMINA_TEST_ENVIRONMENT="LAMINA='\$(LAMINA)'; LAMINA_PLUGIN_PATH='\$(abs_builddir):$lamina_own';"
 LAMINA_TEST_ENVIRONMENT="$LAMINA_TEST_ENVIRONMENT LAMINA_SANITIZED=$enable_sanitizers;"
 LAMINA_TEST_ENVIRONMENT="$LAMINA_TEST_ENVIRONMENT export LAMINA LAMINA_PLUGIN_PATH"
 LAMINA_TEST_ENVIRONMENT="$LAMINA_TEST_ENVIRONMENT LAMINA_SANITIZED;"
