@@ -20,7 +20,8 @@ struct @NAME@ {
 /* The YAML keys: the host checks them and fills them in. */
 static const struct lamina_setting settings[] = {
     LAMINA_F64_REQUIRED(struct @NAME@, lambda, "[0, 1e30]", "strength of the penalty"),
-    LAMINA_F64(struct @NAME@, ratio, "0.5", "[0, 1]", "1: all of it |w|, 0: all of it w^2 / 2"),
+    LAMINA_F64(struct @NAME@, ratio, "0.5", "[0, 1]",
+               "1: sizes of weights alone, 0: squares alone"),
 };
 
 /* Summed in double, so that ranges added up give the whole. */

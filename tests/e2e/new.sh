@@ -34,6 +34,9 @@ for kind in layer loss optimizer regularizer initializer schedule metric dataset
   wants 0 "model: $kind/run/model.safetensors"
   accuracy=$(last_eval "$kind/run/metrics.jsonl" accuracy)
   holds "${accuracy:-0} >= 0.9" "accuracy with a $kind"
+  lamina inspect "$kind" my_own --plugin-path "$kind" --markdown
+  wants 0
+  ! grep -v -x -F -f "$kind/my_own.md" out >&2 || fail "the page of a $kind has all settings"
 done
 
 # What the projects in examples/ share with new ones is the same.

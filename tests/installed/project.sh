@@ -22,6 +22,12 @@ do_all() {
     END { exit bad || NR != 1 }'
   readelf -d "$plugin" >needed
   if grep 'NEEDED.*lamina' needed; then return 1; fi
+  lamina inspect "$kind" "$name" --plugin-path . --markdown >settings
+  if [ -n "$(grep -v -x -F -f "$name.md" settings)" ]; then
+    echo "the settings in $name.md are not those of the plugin:"
+    diff "$name.md" settings | grep '^>'
+    return 1
+  fi
   # Held until `lamina conform` is part of the program.
   if lamina conform --help >conform.help 2>&1; then
     lamina conform "./$plugin"
