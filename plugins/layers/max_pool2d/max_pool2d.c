@@ -12,7 +12,7 @@
 #include <lamina/layer.h>
 #include <lamina/math.h>
 
-#include "../convolution/window.h"
+#include "convolution/window.h"
 
 /* Work of a chunk in comparisons: 5 to 30 us. */
 enum { WINNER = 0, AXES = 2, MOST_POSITIONS = 65535, CHUNK = 65536 };
