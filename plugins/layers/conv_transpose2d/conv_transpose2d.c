@@ -11,7 +11,9 @@
  */
 #include <lamina/columns.h>
 
-#include "convolution/layer.h"
+#include <lamina/layer.h>
+
+#include "convolution/bias.h"
 
 enum { WEIGHT = 0, BIAS = 1, AXES = 2, MOST = 2147483647 };
 
@@ -182,37 +184,6 @@ static int32_t infer(void *instance, struct lamina_plan *plan)
   return lamina_bwd_reads(plan, LAMINA_WEIGHT, WEIGHT);
 }
 
-/** Adds the bias to finished pieces of y, then does what the host wants done with them. */
-struct finish {
-  struct lamina_epilogue epilogue;
-  const struct lamina_epilogue *next;
-  const float *bias; /* NULL for none */
-  float *y;
-  int64_t k;
-};
-
-LAMINA_CLONES
-static void add_bias(const struct finish *finish, int64_t first, int64_t count)
-{
-  const float *bias = finish->bias;
-  int64_t k = finish->k, end = first + count;
-  for (int64_t at = first; at < end;) {
-    int64_t from = at % k, n = k - from < end - at ? k - from : end - at;
-    LAMINA_INDEPENDENT
-    for (int64_t i = 0; i < n; i++) {
-      finish->y[at + i] += bias[from + i];
-    }
-    at += n;
-  }
-}
-
-static int32_t finish_piece(void *self, int64_t first, int64_t count)
-{
-  const struct finish *finish = self;
-  add_bias(finish, first, count);
-  return lamina_epilogue_apply(finish->next, first, count);
-}
-
 static int32_t forward(void *instance, struct lamina_call *call)
 {
   const struct conv_transpose2d *self = instance;
@@ -225,19 +196,16 @@ static int32_t forward(void *instance, struct lamina_call *call)
     return LAMINA_E_PLUGIN;
   }
   LAMINA_TRY(convolution_of(self, call, &x->type, &v));
-  struct finish finish = {.next = lamina_epilogue(call, LAMINA_OUT, 0),
-                          .bias = b->data,
-                          .y = y->data,
-                          .k = self->filters};
-  finish.epilogue = (struct lamina_epilogue){
-      .size = (uint32_t)sizeof finish.epilogue, .self = &finish, .apply = finish_piece};
+  struct lm_bias_finish finish;
+  const struct lamina_epilogue *next = lamina_epilogue(call, LAMINA_OUT, 0);
+  const struct lamina_epilogue *whole = lm_bias_finish(&finish, b->data, y, next);
   return lm_convolution_input_gradient(
       &v, call,
       &(struct lm_convolution_task){.w = w->data,
                                     .dy = x->data,
                                     .dx = y->data,
                                     .request = LAMINA_WRITE,
-                                    .epilogue = self->bias ? &finish.epilogue : finish.next});
+                                    .epilogue = self->bias ? whole : next});
 }
 
 static int32_t weight_gradient(const struct conv_transpose2d *self, const struct lm_convolution *v,

@@ -8,6 +8,8 @@
 
 #include <lamina/columns.h>
 
+#include "bias.h"
+
 enum { WEIGHT = 0, BIAS = 1, AXES = 2 };
 enum { ZEROS = 0, CIRCULAR = 1 };
 
@@ -181,25 +183,6 @@ static int32_t weight_gradient(const struct lm_convolution_layer *self,
                                     .dw = dw->data,
                                     .request = request,
                                     .shared_offset = bias_bytes(self, v)});
-}
-
-int32_t lm_bias_gradient(struct lamina_call *call, const struct lamina_view *dy, uint32_t weight)
-{
-  uint32_t request = LAMINA_SKIP;
-  const struct lamina_view *db = lamina_grad(call, LAMINA_WEIGHT, weight, &request);
-  if (request == LAMINA_SKIP) {
-    return LAMINA_OK;
-  }
-  if (db == NULL) {
-    return LAMINA_E_PLUGIN;
-  }
-  struct lamina_columns work = {.matrix = dy->data,
-                                .rows = lamina_type_rows(&dy->type),
-                                .columns = lamina_type_columns(&dy->type),
-                                .out = db->data,
-                                .add = request == LAMINA_ADD,
-                                .scratch = lamina_scratch(call, LAMINA_SHARED)};
-  return lamina_sum_columns(call, &work);
 }
 
 int32_t lm_convolution_layer_backward(void *instance, struct lamina_call *call)

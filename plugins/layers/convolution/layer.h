@@ -42,7 +42,4 @@ int32_t lm_convolution_layer_backward(void *instance, struct lamina_call *call);
 int32_t lm_convolution_note(struct lamina_plan *plan, const struct lm_convolution *v, uint32_t axes,
                             bool bias);
 
-/** db (at `weight`) from dy: sums over `rows` pixels. Scratch is the shared one. */
-int32_t lm_bias_gradient(struct lamina_call *call, const struct lamina_view *dy, uint32_t weight);
-
 #endif
