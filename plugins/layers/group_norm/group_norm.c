@@ -197,19 +197,6 @@ static int32_t forward(void *instance, struct lamina_call *call)
 
 /* ---- backward ---- */
 
-/* The mean over each group of scale times sums, for each channel. */
-static void average_groups(const struct job *job, const float *sums, double *scaled, float *out)
-{
-  int64_t width = job->rows.c / job->self->groups;
-  double count = (double)(job->rows.rows * width);
-  for (int64_t i = 0; i < job->rows.c; i++) {
-    scaled[i] = (double)sums[i] * (job->rows.scale == NULL ? 1.0 : (double)job->rows.scale[i]);
-  }
-  for (int64_t c = 0; c < job->rows.c; c += width) {
-    lm_rows_fill(out + c, width, (float)(lm_rows_total(scaled + c, width) / count));
-  }
-}
-
 static void propagate_sample(const struct job *job, int64_t n, const struct lane *lane)
 {
   struct lm_rows sample = job->rows;
@@ -232,8 +219,8 @@ static void propagate_sample(const struct job *job, int64_t n, const struct lane
                                         .normal = lane->normal,
                                         .add = job->gradient.add,
                                         .dx = job->gradient.dx + n * size};
-    average_groups(job, plain, lane->sums, lane->plain);
-    average_groups(job, normal, lane->sums, lane->normal);
+    lm_rows_average_groups(&sample, groups, plain, lane->sums, lane->plain);
+    lm_rows_average_groups(&sample, groups, normal, lane->sums, lane->normal);
     lm_rows_propagate(&sample, &gradient);
   }
 }
@@ -297,12 +284,9 @@ static int32_t backward(void *instance, struct lamina_call *call)
   }
   LAMINA_TRY(
       lamina_parallel_for(call, job.samples, samples_a_chunk(&job), propagate_samples, &job));
-  if (!self->affine) {
-    return LAMINA_OK;
-  }
   float *rest = scratch == NULL ? NULL : (float *)(void *)(scratch + 2 * rows);
-  LAMINA_TRY(finish_weight(&job, LM_SHIFT, job.plain, rest));
-  return finish_weight(&job, LM_SCALE, job.normal, rest);
+  LAMINA_TRY(self->affine ? finish_weight(&job, LM_SHIFT, job.plain, rest) : LAMINA_OK);
+  return self->affine ? finish_weight(&job, LM_SCALE, job.normal, rest) : LAMINA_OK;
 }
 
 LAMINA_LAYER(group_norm, "1.0.0", "normalizes groups of channels of each sample", struct group_norm,

@@ -129,6 +129,19 @@ void lm_rows_fill(float *row, int64_t count, float value)
   }
 }
 
+void lm_rows_average_groups(const struct lm_rows *rows, int64_t groups, const float *sums,
+                            double *scaled, float *out)
+{
+  int64_t width = rows->c / groups;
+  double count = (double)(rows->rows * width);
+  for (int64_t i = 0; i < rows->c; i++) {
+    scaled[i] = (double)sums[i] * (rows->scale == NULL ? 1.0 : (double)rows->scale[i]);
+  }
+  for (int64_t c = 0; c < rows->c; c += width) {
+    lm_rows_fill(out + c, width, (float)(lm_rows_total(scaled + c, width) / count));
+  }
+}
+
 int32_t lm_rows_weights(struct lamina_plan *plan, int64_t c)
 {
   struct lamina_type row = lamina_type_f32(1, &c);

@@ -59,6 +59,11 @@ double lm_rows_total(const double *x, int64_t n);
 /** row[0] ... row[count - 1] = value. */
 void lm_rows_fill(float *row, int64_t count, float value);
 
+/** out[c] = the mean, over the rows and channels of the group of c, of scale times what sums[c]
+ *  is the sum of; scaled has room for C numbers. */
+void lm_rows_average_groups(const struct lm_rows *rows, int64_t groups, const float *sums,
+                            double *scaled, float *out);
+
 /** Declares scale and shift [C] as weights 0 and 1, for backward, too, and how many they are. */
 int32_t lm_rows_weights(struct lamina_plan *plan, int64_t c);
 
