@@ -40,26 +40,26 @@ Test(group_norm, equals_pytorch)
 /* Groups of samples have mean 0 and variance 1 afterwards, wherever they were before. */
 Test(group_norm, normalizes_each_group_even_with_a_large_mean)
 {
-  struct ls_probe *probe =
+  struct lm_probe *probe =
       ls_open("layer", "group_norm", "{groups: 2, affine: false}", "3x50x4", 2);
   uint64_t seed = 5;
   for (int i = 0; i < 600; i++) {
-    ls_value(probe, LAMINA_IN, 0)[i] =
-        (float)(i / 200 * 10000) + (float)ls_number(&seed, 4096) / 512.0f;
+    lm_probe_value(probe, LAMINA_IN, 0)[i] =
+        (float)(i / 200 * 10000) + (float)lm_draw(&seed, 4096) / 512.0f;
   }
   ls_forward(probe, TRAINING, 0);
   for (int group = 0; group < 6; group++) {
     double sum = 0.0, squares = 0.0;
     for (int i = 0; i < 100; i++) {
       int at = group / 2 * 200 + i / 2 * 4 + group % 2 * 2 + i % 2;
-      double y = (double)ls_value(probe, LAMINA_OUT, 0)[at];
+      double y = (double)lm_probe_value(probe, LAMINA_OUT, 0)[at];
       sum += y;
       squares += y * y;
     }
     cr_expect_float_eq(sum / 100.0, 0.0, 1e-3);
     cr_expect_float_eq(squares / 100.0, 1.0, 1e-4);
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(group_norm, refuses_settings_and_shapes_that_make_no_layer)
