@@ -23,7 +23,7 @@ struct lm_cli {
   size_t n_args;
   const char *sets[LM_CLI_SETS]; /* --set, --seed as a setting */
   size_t n_sets;
-  const char *run_dir, *plugin_path, *input, *output;
+  const char *run_dir, *plugin_path, *input, *output, *directory;
   const char *settings, *shapes, *only, *skip, *format, *timeout; /* conform */
   bool strict, in_process, rules;
   char *plugin_path_absolute; /* owned */
@@ -74,6 +74,11 @@ struct lm_train_options;
 enum lamina_status lm_cli_train(struct lm_cli *cli, struct lm_experiment *experiment,
                                 struct lm_train_options *options,
                                 struct lm_error *error) LM_MUST_CHECK;
+enum lamina_status lm_command_new(struct lm_cli *cli, struct lm_error *error);
+
+/** The kind that a word names. LAMINA_E_USAGE with the nearest kind, or all. */
+enum lamina_status lm_cli_kind(const char *word, uint32_t *kind,
+                               struct lm_error *error) LM_MUST_CHECK;
 
 /** Reads an integer in a range; name says whose, for the sentence of LAMINA_E_USAGE. */
 enum lamina_status lm_cli_number(const char *name, const char *text, long long least,

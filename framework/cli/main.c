@@ -28,6 +28,7 @@ static const struct command commands[] = {
     {"inspect", lm_command_inspect, "KIND NAME | --all", "what a plugin says of itself"},
     {"schema", lm_command_schema, "", "a JSON Schema of experiments, for editors"},
     {"manual", lm_command_manual, "[PAGE]", "a page for man: lamina, experiment or plugins"},
+    {"new", lm_command_new, "KIND NAME", "write the project of a plugin of your own"},
 };
 
 static const char OPTIONS[] =
@@ -57,6 +58,7 @@ static const char OPTIONS[] =
     "  --timeout S         conform: seconds for each check; default 10\n"
     "  --strict            conform: what a plugin should do counts, too\n"
     "  --in-process        conform: no processes of their own, for a debugger\n"
+    "  --directory DIR     new: the project's folder; default NAME\n"
     "  --quiet             no progress\n"
     "  --help, --version\n"
     "\n"

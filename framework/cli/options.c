@@ -31,6 +31,7 @@ static const struct option options[] = {
     {"--plugin-path", TEXT, AT(plugin_path)},
     {"--input", TEXT, AT(input)},
     {"--output", TEXT, AT(output)},
+    {"--directory", TEXT, AT(directory)},
     {"--classes", FLAG, AT(classes)},
     {"--json", FLAG, AT(json)},
     {"--yaml", FLAG, AT(yaml)},

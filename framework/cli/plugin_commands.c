@@ -8,7 +8,7 @@
 #include "cli/plugins.h"
 #include "cli/schema.h"
 
-static enum lamina_status parse_kind(const char *word, uint32_t *kind, struct lm_error *error)
+enum lamina_status lm_cli_kind(const char *word, uint32_t *kind, struct lm_error *error)
 {
   const char *names[LM_KINDS];
   *kind = lm_kind_parse(word);
@@ -38,7 +38,7 @@ enum lamina_status lm_command_list(struct lm_cli *cli, struct lm_error *error)
   struct lm_text text = {0};
   LM_TRY(lm_cli_want_args(cli, 0, 1, "a kind", error));
   if (cli->n_args == 1) {
-    LM_TRY(parse_kind(cli->args[0], &kind, error));
+    LM_TRY(lm_cli_kind(cli->args[0], &kind, error));
   }
   enum lamina_status status = lm_cli_list(cli->registry, kind, cli->json, &text, error);
   if (status != LAMINA_OK) {
@@ -75,7 +75,7 @@ enum lamina_status lm_command_inspect(struct lm_cli *cli, struct lm_error *error
     return inspect_all(cli, error);
   }
   LM_TRY(lm_cli_want_args(cli, 2, 2, "a kind and a name, such as: layer dense", error));
-  LM_TRY(parse_kind(cli->args[0], &kind, error));
+  LM_TRY(lm_cli_kind(cli->args[0], &kind, error));
   lm_guard_watch(cli->load_seconds == 0 ? LM_CLI_BUILD_SECONDS : cli->load_seconds);
   enum lamina_status status = lm_registry_find(cli->registry, kind, cli->args[1], &plugin, error);
   lm_guard_watch(0);

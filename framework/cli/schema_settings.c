@@ -81,9 +81,11 @@ static void add_choices(const struct lamina_setting *row, struct lm_text *out)
 static void add_type(const struct lamina_setting *row, struct lm_text *out)
 {
   if (is(row, "i64s") || is(row, "f64s")) {
-    lm_text_add(out, "\"type\": [\"array\", \"string\"], \"pattern\": " REFERENCE ", \"items\": {");
+    lm_text_add(out, "\"anyOf\": [{");
     add_number_type(row, is(row, "i64s"), out);
-    lm_text_add(out, "}");
+    lm_text_add(out, "}, {\"type\": \"array\", \"items\": {");
+    add_number_type(row, is(row, "i64s"), out);
+    lm_text_add(out, "}}]");
   } else if (is(row, "i64") || is(row, "f64")) {
     add_number_type(row, is(row, "i64"), out);
   } else if (is(row, "bool")) {
@@ -113,12 +115,16 @@ static void add_number(const char *text, size_t length, struct lm_text *out)
   }
 }
 
-/* "[3, 1/2]"; anything else becomes an empty list. */
+/* "[3, 1/2]", or a number that stands for a list of one. */
 static void add_numbers(const char *text, struct lm_text *out)
 {
   size_t length = strlen(text);
+  if (text[0] != '[') {
+    add_number(text, length, out);
+    return;
+  }
   lm_text_add(out, "[");
-  if (length >= 2 && text[0] == '[' && text[length - 1] == ']') {
+  if (length >= 2 && text[length - 1] == ']') {
     const char *end = text + length - 1;
     const char *item = text + 1 + strspn(text + 1, " ");
     while (item < end) {

@@ -62,6 +62,18 @@ enum lamina_status lm_file_replace(const char *path, const char *previous,
 enum lamina_status lm_file_append(const char *path, const void *bytes, size_t size,
                                   struct lm_error *error) LM_MUST_CHECK;
 
+/**
+ * Makes a file that was not there before, with these bytes; program: that can be run. Nothing is
+ * left behind on failure.
+ * @return LAMINA_OK; LAMINA_E_INVALID when something is at path, which is left as it is;
+ *         LAMINA_E_IO
+ */
+enum lamina_status lm_file_create(const char *path, bool program, const void *bytes, size_t size,
+                                  struct lm_error *error) LM_MUST_CHECK;
+
+/** Makes a folder that was not there before, in one that is. Failures as of lm_file_create(). */
+enum lamina_status lm_folder_create(const char *path, struct lm_error *error) LM_MUST_CHECK;
+
 /** Removes temporary files that writers which no longer run have left in a folder. */
 void lm_file_remove_stale(const char *folder);
 

@@ -1,5 +1,5 @@
 /*
- * What the files of this room share: an open file to read from, and gzip over it.
+ * What the files of this room share: an open file to read from, gzip over it, and writing whole.
  */
 #ifndef LM_IO_IO_INTERNAL_H
 #define LM_IO_IO_INTERNAL_H
@@ -47,5 +47,8 @@ static inline bool lm_gunzip_wants(const unsigned char *start, size_t size)
 {
   return size >= 2 && start[0] == 0x1f && start[1] == 0x8b;
 }
+
+/** Writes size bytes, however many calls that takes; false with the reason in errno. */
+bool lm_write_all(int descriptor, const void *bytes, size_t size);
 
 #endif

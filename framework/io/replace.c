@@ -15,6 +15,7 @@
 
 #include "base/memory.h"
 #include "io/files.h"
+#include "io/io_internal.h"
 
 enum { LARGEST_WRITE = 1 << 30, COPY_SIZE = 1 << 16, FILE_MODE = 0666 };
 
@@ -32,7 +33,7 @@ static enum lamina_status fail_write(const char *path, const char *what, struct 
   return lm_fail(error, LAMINA_E_IO, "%s: %s: %s", path, what, strerror(reason));
 }
 
-static bool write_all(int descriptor, const void *bytes, size_t size)
+bool lm_write_all(int descriptor, const void *bytes, size_t size)
 {
   const char *next = bytes;
   while (size > 0) {
@@ -99,7 +100,7 @@ static bool write_pieces(const char *path, const struct lm_piece *pieces, size_t
   }
   bool well = true;
   for (size_t i = 0; i < count && well; i++) {
-    well = write_all(descriptor, pieces[i].bytes, pieces[i].size);
+    well = lm_write_all(descriptor, pieces[i].bytes, pieces[i].size);
   }
   return finish(descriptor, well);
 }
@@ -112,7 +113,7 @@ static bool copy_open(int from, int to)
     if (count == 0) {
       return true;
     }
-    if (count > 0 && !write_all(to, bytes, (size_t)count)) {
+    if (count > 0 && !lm_write_all(to, bytes, (size_t)count)) {
       return false;
     }
     if (count < 0 && errno != EINTR) {
@@ -241,7 +242,7 @@ enum lamina_status lm_file_append(const char *path, const void *bytes, size_t si
     return fail_write(path, "cannot be opened", error);
   }
   enum lamina_status status = LAMINA_OK;
-  if (!write_all(descriptor, bytes, size)) {
+  if (!lm_write_all(descriptor, bytes, size)) {
     status = fail_write(path, "cannot be written", error);
   }
   (void)close(descriptor);

@@ -149,6 +149,9 @@ enum lamina_status lm_registry_list(struct lm_registry *registry, uint32_t kind,
 const char *lm_kind_name(uint32_t kind);
 /** The kind of a word; LAMINA_KIND_NONE if it is none. */
 uint32_t lm_kind_parse(const char *word);
+/** Refuses a kind or a name that cannot be a plugin's. */
+enum lamina_status lm_name_check(uint32_t kind, const char *name,
+                                 struct lm_error *error) LM_MUST_CHECK;
 
 /** "layer 'dense' 1.0.0 (/path/layer_dense.so)" for messages. */
 void lm_plugin_describe(const struct lm_plugin *plugin, char *out, size_t size);

@@ -26,10 +26,6 @@ bool lm_name_ok(const char *name);
 /** Copies a text for a message: at most 60 bytes, what is not printable ASCII as '?'. */
 const char *lm_show(const char *text, char out[LM_SHOWN_MAX]);
 
-/** Refuses a kind or a name that cannot be a plugin's. */
-enum lamina_status lm_name_check(uint32_t kind, const char *name,
-                                 struct lm_error *error) LM_MUST_CHECK;
-
 /** What a file's name says. */
 enum lm_file_name {
   LM_FILE_OTHER = 0, /* not <kind>_*.so */

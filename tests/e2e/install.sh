@@ -26,7 +26,9 @@ done
 for page in lamina.1 lamina-experiment.5 lamina-plugins.7; do
   [ -n "$(find first -path "*/man/*/$page")" ] || fail "$page is not installed"
 done
-[ -n "$(find first -name lamina.pc)" ] || fail "lamina.pc is not installed"
+for file in lamina.pc lamina.m4; do
+  [ -n "$(find first -name "$file")" ] || fail "$file is not installed"
+done
 [ -z "$(find first -name '*.la')" ] || fail "a .la file is installed"
 [ -z "$(find first -name 'test_*' -o -name 'layer_sin*')" ] || fail "a test is installed"
 
@@ -66,6 +68,22 @@ if ${LAMINA_TEST_CC:-cc} -std=c11 -O2 -shared -fPIC -I"$headers" \
   wants 0 "$work/mine/layer_square.so"
 else
   fail "a plugin cannot be built from the installed headers"
+fi
+
+# A stranger's project, with the prefix where it was moved to. The other kinds, and the examples,
+# are built by `make installcheck`.
+if command -v autoreconf >/dev/null && command -v pkg-config >/dev/null; then
+  mkdir stranger
+  (cd stranger && lamina new layer blur && wants 0 && exit "$failures") ||
+    failures=$((failures + 1))
+  ran="the project of a layer"
+  PATH=$(dirname "$program"):$PATH \
+    PKG_CONFIG_PATH=$(dirname "$(find "$work/second" -name lamina.pc)") \
+    sh "$source/tests/installed/project.sh" "$work/stranger/blur" layer blur >out 2>err
+  status=$?
+  wants 0 "layer 'blur' is built, tested and trained"
+else
+  echo "autoconf or pkg-config is not there: no project was built" >&2
 fi
 
 mv second first

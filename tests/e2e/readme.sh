@@ -1,6 +1,7 @@
 #!/bin/sh
 # What README.md shows works as it is written: its plugin is the example's source and builds by
-# its command, its experiment trains, its commands run, and its sentence about a mistake is said.
+# its command, a new one's commands are those that it shows, its experiment trains, its commands
+# run, and its sentence about a mistake is said.
 . "$LAMINA_TEST_SOURCE/tests/e2e/lib.sh"
 
 readme=$source/README.md
@@ -29,6 +30,15 @@ ran="the plugin's commands"
 ) >out 2>err </dev/null
 status=$?
 wants 0 "accuracy" "model: runs/moons/model.safetensors"
+
+# The stranger's way: what the first command prints are the others. `make installcheck` runs them.
+block sh 'lamina new' >stranger.sh
+[ -s stranger.sh ] || fail "README.md does not show lamina new"
+lamina $(sed -n '1s/^lamina //p' stranger.sh)
+wants 0
+sed 1d stranger.sh | while read -r command; do
+  grep -q -x -F "  $command" out || exit 1
+done || fail "README.md shows other commands than lamina new prints"
 
 block yaml 'holdout: 0.2' >tree/configs/digits.yaml
 lamina train tree/configs/digits.yaml --quiet --run-dir tree/runs/digits

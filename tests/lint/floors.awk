@@ -1,7 +1,7 @@
 # Who includes and calls what, against floors.txt. Needs code.awk.
 #
-# Folders of framework/ are rooms. Plugins see <lamina/...>, libc, libm and their own folder;
-# their tests, and everything under tests/, see all. No file of framework/ names a plugin.
+# Folders of framework/ are rooms. Plugins see <lamina/...>, libc, libm, their own folder and
+# those of plugins/layers/ that are no plugins but what several have in common; their tests, and everything under tests/, see all. No file of framework/ names a plugin.
 
 BEGIN {
   read_exceptions(exceptions, "include call name")
@@ -29,6 +29,10 @@ function read_table(file,    line, part, n, i) {
     } else if (part[1] == "plugins-not") {
       for (i = 2; i <= n; i++) {
         plugins_not[part[i]] = 1
+      }
+    } else if (part[1] == "shared") {
+      for (i = 2; i <= n; i++) {
+        shared[part[i]] = 1
       }
     } else if (part[1] == "standard") {
       for (i = 2; i <= n; i++) {
@@ -91,9 +95,9 @@ function check_include(    header, quoted) {
              " only")
   } else if (place == "room" && header ~ /^criterion/) {
     complain("include", path, FNR, "the runtime does not use the test library")
-  } else if (place == "plugin" && quoted && header ~ /\//) {
-    complain("include", path, FNR, "a plugin includes quoted headers of its own folder only: " \
-             header)
+  } else if (place == "plugin" && quoted && header ~ /\// && !is_shared(header)) {
+    complain("include", path, FNR, "a plugin includes quoted headers of its own folder and of " \
+             "shared ones only: " header)
   } else if (place == "public" && quoted) {
     complain("include", path, FNR, "a public header includes public headers only: " header)
   } else if ((place == "plugin" || place == "public") && !quoted && header !~ /^lamina\// && \
@@ -101,6 +105,12 @@ function check_include(    header, quoted) {
     complain("include", path, FNR, "only <lamina/...>, libc and libm are included here: " \
              header)
   }
+}
+
+function is_shared(header,    folder) {
+  folder = header
+  sub(/\/.*$/, "", folder)
+  return folder in shared
 }
 
 function check_room(header,    other) {

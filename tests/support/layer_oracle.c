@@ -16,6 +16,8 @@ struct oracle_row {
 
 #include "tests/oracle/layers.inc"
 
+#include "tests/oracle/images.inc"
+
 enum { PASSES = LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP };
 
 static void set(struct lm_probe *probe, uint32_t role, uint32_t index, const double *numbers)
@@ -73,15 +75,25 @@ static void check_row(const struct oracle_row *row, unsigned constant,
   lm_probe_close(probe);
 }
 
-void ls_check_oracle(const char *kind, const char *name, unsigned constant,
-                     const struct ls_tolerance *tolerance)
+static int check_rows(const struct oracle_row *rows, size_t count, const char *kind,
+                      const char *name, unsigned constant, const struct ls_tolerance *tolerance)
 {
   int found = 0;
-  for (size_t i = 0; i < sizeof oracle_rows / sizeof oracle_rows[0]; i++) {
-    if (strcmp(oracle_rows[i].kind, kind) == 0 && strcmp(oracle_rows[i].plugin, name) == 0) {
-      check_row(&oracle_rows[i], constant, tolerance);
+  for (size_t i = 0; i < count; i++) {
+    if (strcmp(rows[i].kind, kind) == 0 && strcmp(rows[i].plugin, name) == 0) {
+      check_row(&rows[i], constant, tolerance);
       found++;
     }
   }
+  return found;
+}
+
+void ls_check_oracle(const char *kind, const char *name, unsigned constant,
+                     const struct ls_tolerance *tolerance)
+{
+  int found = check_rows(oracle_rows, sizeof oracle_rows / sizeof oracle_rows[0], kind, name,
+                         constant, tolerance);
+  found += check_rows(image_rows, sizeof image_rows / sizeof image_rows[0], kind, name, constant,
+                      tolerance);
   cr_assert_gt(found, 0, "the oracle does not know %s %s", kind, name);
 }

@@ -62,8 +62,8 @@ enum {
  * "str"        const char *                   a text
  * "path"       const char *                   a file; made absolute, relative to the YAML file
  * "choice"     int32_t, index into range      one of the words in range: "zeros|ones"
- * "i64s"       struct lamina_i64s             a list of integers
- * "f64s"       struct lamina_f64s             a list of numbers
+ * "i64s"       struct lamina_i64s             a list of integers, or one integer
+ * "f64s"       struct lamina_f64s             a list of numbers, or one number
  *
  * range, of numbers: an interval such as "[1, 100]", "(0, inf)" or "[0, 1)", or NULL; it holds
  * for each element of a list. deflt is YAML text, NULL only if required. Texts are UTF-8.
@@ -138,6 +138,8 @@ struct lamina_plugin {
   LAMINA_ROW_(T, field, int64_t, "i64", NULL, range, NULL, doc, LAMINA_SETTING_REQUIRED)
 #define LAMINA_F64_REQUIRED(T, field, range, doc) \
   LAMINA_ROW_(T, field, double, "f64", NULL, range, NULL, doc, LAMINA_SETTING_REQUIRED)
+#define LAMINA_I64S_REQUIRED(T, field, range, doc) \
+  LAMINA_ROW_(T, field, struct lamina_i64s, "i64s", NULL, range, NULL, doc, LAMINA_SETTING_REQUIRED)
 #define LAMINA_STR_REQUIRED(T, field, doc) \
   LAMINA_ROW_(T, field, const char *, "str", NULL, NULL, NULL, doc, LAMINA_SETTING_REQUIRED)
 #define LAMINA_PATH_REQUIRED(T, field, doc) \

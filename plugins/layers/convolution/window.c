@@ -7,13 +7,8 @@
 
 enum { MOST = 2147483647 };
 
-static int64_t item(const struct lamina_i64s *list, uint32_t axis)
-{
-  return list->items[list->count == 1 ? 0 : axis];
-}
-
-static int32_t check_count(struct lamina_call *call, const struct lamina_i64s *list,
-                           const char *name, uint32_t axes)
+int32_t lm_window_check_list(struct lamina_call *call, const struct lamina_i64s *list,
+                             const char *name, uint32_t axes)
 {
   if (list->count == 1 || list->count == (int64_t)axes) {
     return LAMINA_OK;
@@ -21,6 +16,25 @@ static int32_t check_count(struct lamina_call *call, const struct lamina_i64s *l
   return lamina_failf(call, LAMINA_E_INVALID, "%s has %lld numbers, expected one%s", name,
                       (long long)list->count,
                       axes == 2 ? ", or one for height and one for width" : "");
+}
+
+int32_t lm_window_borders(struct lamina_call *call, const struct lamina_i64s *list, uint32_t axes,
+                          uint32_t axis, int64_t *before, int64_t *after)
+{
+  const int64_t *items = list->items;
+  if (list->count == 2 * (int64_t)axes) {
+    *before = items[2 * axis];
+    *after = items[2 * axis + 1];
+    return LAMINA_OK;
+  }
+  if (list->count == 1 || list->count == (int64_t)axes) {
+    *before = *after = lm_window_item(list, axis);
+    return LAMINA_OK;
+  }
+  return lamina_failf(call, LAMINA_E_INVALID, "padding has %lld numbers, expected one%s",
+                      (long long)list->count,
+                      axes == 2 ? ", two for height and width, or four for top, bottom, left, right"
+                                : ", or two for before and after");
 }
 
 /* Padding that makes out = ceil(in / stride); the odd one goes behind. */
@@ -58,46 +72,69 @@ static int32_t infer_axis(struct lamina_call *call, const struct lm_window_setti
   return LAMINA_OK;
 }
 
+int32_t lm_window_expect_image(struct lamina_call *call, const struct lamina_type *x, uint32_t axes)
+{
+  char text[LAMINA_SHAPE_TEXT];
+  if (x->rank == axes + 1 || x->rank == axes + 2) {
+    return LAMINA_OK;
+  }
+  return lamina_failf(call, LAMINA_E_SHAPE, "the input is %s, and must be %s",
+                      lamina_shape_text(x, text),
+                      axes == 2 ? "[N, H, W, C] or [N, H, W]" : "[N, T, C] or [N, T]");
+}
+
 int32_t lm_windows_infer(struct lamina_call *call, const struct lm_window_settings *settings,
                          const struct lamina_type *x, uint32_t axes, struct lm_window *windows)
 {
   static const char *const names[] = {"height", "width"};
-  char text[LAMINA_SHAPE_TEXT];
-  if (x->rank != axes + 1 && x->rank != axes + 2) {
-    return lamina_failf(call, LAMINA_E_SHAPE, "the input is %s, and must be %s",
-                        lamina_shape_text(x, text),
-                        axes == 2 ? "[N, H, W, C] or [N, H, W]" : "[N, T, C] or [N, T]");
-  }
-  LAMINA_TRY(check_count(call, &settings->kernel, "kernel", axes));
-  LAMINA_TRY(check_count(call, &settings->stride, "stride", axes));
-  LAMINA_TRY(check_count(call, &settings->padding, "padding", axes));
-  LAMINA_TRY(check_count(call, &settings->dilation, "dilation", axes));
+  LAMINA_TRY(lm_window_expect_image(call, x, axes));
+  LAMINA_TRY(lm_window_check_list(call, &settings->kernel, "kernel", axes));
+  LAMINA_TRY(lm_window_check_list(call, &settings->stride, "stride", axes));
+  LAMINA_TRY(lm_window_check_list(call, &settings->dilation, "dilation", axes));
   for (uint32_t i = 0; i < axes; i++) {
-    windows[i] = (struct lm_window){.in = x->dims[1 + i],
-                                    .kernel = item(&settings->kernel, i),
-                                    .stride = item(&settings->stride, i),
-                                    .dilation = item(&settings->dilation, i),
-                                    .before = item(&settings->padding, i),
-                                    .after = item(&settings->padding, i)};
-    LAMINA_TRY(infer_axis(call, settings, axes == 1 ? "length" : names[i], &windows[i]));
+    struct lm_window *w = &windows[i];
+    *w = (struct lm_window){.in = x->dims[1 + i],
+                            .kernel = lm_window_item(&settings->kernel, i),
+                            .stride = lm_window_item(&settings->stride, i),
+                            .dilation = lm_window_item(&settings->dilation, i)};
+    LAMINA_TRY(lm_window_borders(call, &settings->padding, axes, i, &w->before, &w->after));
+    LAMINA_TRY(infer_axis(call, settings, axes == 1 ? "length" : names[i], w));
   }
   return LAMINA_OK;
 }
 
-/* A window at output 0 or at the last one lies outside first, if any does. */
+/* Whether all of a window lies outside: that at output 0, the last one, or one that begins before
+ * the input and, with gaps wider than the input, steps over it. */
+static bool misses(const struct lm_window *w)
+{
+  int64_t reach = w->dilation * (w->kernel - 1);
+  if (w->before > reach || (w->out - 1) * w->stride - w->before >= w->in) {
+    return true;
+  }
+  if (w->dilation <= w->in) {
+    return false;
+  }
+  for (int64_t o = 0; o < w->out && o * w->stride < w->before; o++) {
+    int64_t short_of = w->before - o * w->stride; /* positions until the input begins */
+    int64_t first = (short_of + w->dilation - 1) / w->dilation * w->dilation - short_of;
+    if (first >= w->in) {
+      return true;
+    }
+  }
+  return false;
+}
+
 int32_t lm_windows_expect_inside(struct lamina_call *call, const struct lm_window *windows,
                                  uint32_t axes)
 {
   for (uint32_t i = 0; i < axes; i++) {
     const struct lm_window *w = &windows[i];
-    int64_t reach = w->dilation * (w->kernel - 1);
-    int64_t last = (w->out - 1) * w->stride - w->before;
-    bool steps_over =
-        w->dilation > 1 && (w->before > 0 || last + reach >= w->in) && w->dilation > w->in;
-    if (w->before > reach || last >= w->in || steps_over) {
+    if (misses(w)) {
       return lamina_failf(call, LAMINA_E_SHAPE,
-                          "a window of %lld padded by %lld would not touch an input of %lld at all",
-                          (long long)(reach + 1), (long long)w->before, (long long)w->in);
+                          "a window that reaches over %lld, padded by %lld and %lld, would miss an "
+                          "input of %lld as a whole",
+                          (long long)(w->dilation * (w->kernel - 1) + 1), (long long)w->before,
+                          (long long)w->after, (long long)w->in);
     }
   }
   return LAMINA_OK;
@@ -110,14 +147,16 @@ int64_t lm_window_channels(const struct lamina_type *x, uint32_t axes)
 
 int32_t lm_windows_note(struct lamina_plan *plan, const struct lm_window *windows, uint32_t axes)
 {
-  char text[160] = "";
+  char text[200] = "";
   size_t at = 0;
   for (uint32_t i = 0; i < axes && at < sizeof text; i++) {
     const struct lm_window *w = &windows[i];
-    at += (size_t)snprintf(
-        text + at, sizeof text - at, "%sfloor((%lld + %lld - %lld) / %lld) + 1 = %lld",
-        i == 0 ? "" : ", ", (long long)w->in, (long long)(w->before + w->after),
-        (long long)(w->dilation * (w->kernel - 1) + 1), (long long)w->stride, (long long)w->out);
+    int64_t reach = w->dilation * (w->kernel - 1) + 1, padding = w->before + w->after;
+    bool up = w->out > (w->in + padding - reach) / w->stride + 1;
+    at += (size_t)snprintf(text + at, sizeof text - at,
+                           "%s%s((%lld + %lld - %lld) / %lld) + 1 = %lld", i == 0 ? "" : ", ",
+                           up ? "ceil" : "floor", (long long)w->in, (long long)padding,
+                           (long long)reach, (long long)w->stride, (long long)w->out);
   }
   return lamina_notef(plan, LAMINA_NOTE_SHAPE, "%s", text);
 }

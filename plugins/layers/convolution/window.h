@@ -19,20 +19,30 @@ struct lm_window {
   int64_t before, after; /* padding */
 };
 
-/** The settings of a window, lists of one number or of one for each axis. */
+/** An axis that is not there: of one pixel, seen by a window of one. */
+static inline struct lm_window lm_window_none(void)
+{
+  return (struct lm_window){.in = 1, .out = 1, .kernel = 1, .stride = 1, .dilation = 1};
+}
+
+/**
+ * The settings of a window: lists of one number or of one for each axis, of padding also of one
+ * for each border.
+ */
 struct lm_window_settings {
   struct lamina_i64s kernel, stride, padding, dilation;
   bool same; /* padding such that out = ceil(in / stride) */
   bool ceil; /* the last window may reach beyond the padding (pooling) */
 };
 
-/** The same as rows of a table, for a struct with fields kernel, stride, padding, dilation, same. */
-#define LM_WINDOW_ROWS(T, kernel_default, stride_default)                                \
-  LAMINA_I64S(T, kernel, kernel_default, "[1, 32767]",                                   \
-              "size of the window, for all axes or for each"),                           \
-      LAMINA_I64S(T, stride, stride_default, "[1, 32767]", "step of the window"),        \
-      LAMINA_I64S(T, padding, "0", "[0, 32767]", "positions added at each border"),      \
-      LAMINA_I64S(T, dilation, "1", "[1, 32767]", "distance of the window's positions"), \
+/** The same as rows of a table, for a struct with fields of these names but `ceil`. */
+#define LM_WINDOW_ROWS(T, kernel_default, stride_default)                                      \
+  LAMINA_I64S(T, kernel, kernel_default, "[1, 32767]",                                         \
+              "size of the window, for all axes or for each"),                                 \
+      LAMINA_I64S(T, stride, stride_default, "[1, 32767]", "step of the window"),              \
+      LAMINA_I64S(T, padding, "0", "[0, 32767]",                                               \
+                  "positions added at all borders, at those of each axis, or at each border"), \
+      LAMINA_I64S(T, dilation, "1", "[1, 32767]", "distance of the window's positions"),       \
       LAMINA_BOOL(T, same, "false", "pad to an output of ceil(input / stride), not by padding")
 
 /**
@@ -52,6 +62,27 @@ int32_t lm_windows_expect_inside(struct lamina_call *call, const struct lm_windo
 
 /** Channels of an input with `axes` axes of windows: its last dimension, or 1 if it has none. */
 int64_t lm_window_channels(const struct lamina_type *x, uint32_t axes);
+
+/** Reads `list` as one number, or one for each axis: that of an axis. */
+static inline int64_t lm_window_item(const struct lamina_i64s *list, uint32_t axis)
+{
+  return list->items[list->count == 1 ? 0 : axis];
+}
+
+/** Refuses a list that has neither one number nor one for each axis, with a sentence. */
+int32_t lm_window_check_list(struct lamina_call *call, const struct lamina_i64s *list,
+                             const char *name, uint32_t axes);
+
+/**
+ * Borders before and after an axis from a list of one number, one for each axis, or one for each
+ * border ([before, after], [top, bottom, left, right]); refuses other lists with a sentence.
+ */
+int32_t lm_window_borders(struct lamina_call *call, const struct lamina_i64s *list, uint32_t axes,
+                          uint32_t axis, int64_t *before, int64_t *after);
+
+/** Refuses, with a sentence, what is not [N, (H,) W, C] or [N, (H,) W]. */
+int32_t lm_window_expect_image(struct lamina_call *call, const struct lamina_type *x,
+                               uint32_t axes);
 
 /** Tells people how the output's size comes about: "floor((7 + 2 - 3) / 2) + 1 = 4". */
 int32_t lm_windows_note(struct lamina_plan *plan, const struct lm_window *windows, uint32_t axes);

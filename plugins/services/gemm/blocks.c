@@ -4,6 +4,9 @@
  * what it computes. Inside a chunk the blocks of k are outermost: a block of A stays in L2
  * while one panel of B after the other passes through L1. A panel is packed once a chunk, by
  * the first row of tiles while it computes, or by lm_gemm_pack when B is transposed.
+ *
+ * The columns of a narrow C would leave lanes empty: the transpose is computed where its B,
+ * which is A, can be read as it lies.
  */
 #include "gemm_internal.h"
 
@@ -13,11 +16,14 @@
 /* Above this sum length chunks may grow, or their strips of A and B would get too narrow. */
 #define LONG_SUM ((int64_t)1 << 10)
 enum { CHUNKS_WANTED = 8, ROWS_WANTED = 128 };
+/* A shorter sum does not pay for turning its result. */
+enum { LEAST_TURNED = 32 };
 
 struct job {
   const struct lm_gemm_kernel *kernel;
   struct lamina_call *call;
   const struct lamina_gemm_task *task;
+  bool turned;   /* tiles are of C' */
   int64_t tiles; /* rows of tiles */
   int64_t chunk_tiles, chunk_columns;
   int64_t row_chunks; /* chunks below each other */
@@ -53,17 +59,26 @@ static int64_t chunk_work(const struct lamina_gemm_task *task)
   return work < (double)CHUNK_LEAST ? CHUNK_LEAST : (int64_t)work;
 }
 
+bool lm_gemm_is_narrow(const struct lm_gemm_kernel *kernel, const struct lamina_gemm_task *task)
+{
+  int64_t half = kernel->lanes / 2;
+  return task->a_row == 1 && task->k >= LEAST_TURNED && task->m >= lm_gemm_width(kernel) &&
+         task->n != 2 * half && task->n <= 3 * half;
+}
+
 static void job_cut(struct job *job)
 {
   const struct lamina_gemm_task *task = job->task;
   int64_t width = lm_gemm_width(job->kernel);
-  int64_t rows = job->kernel->rows;
+  job->turned = lm_gemm_is_narrow(job->kernel, task);
+  int64_t rows = job->turned ? width : job->kernel->rows;
   int64_t area = chunk_work(task) / (task->k > 0 ? task->k : 1);
   int64_t tall = task->m < ROWS_WANTED ? task->m : ROWS_WANTED;
   int64_t columns = clamp(area / tall / width * width, width, ceil_div(task->n, width) * width);
   job->tiles = ceil_div(task->m, rows);
   job->chunk_columns = columns;
-  job->chunk_tiles = clamp(area / (columns < task->n ? columns : task->n) / rows, 1, job->tiles);
+  int64_t chunk_rows = area / (columns < task->n ? columns : task->n);
+  job->chunk_tiles = clamp(ceil_div(chunk_rows, rows), 1, job->tiles);
   /* Equal chunks rather than full ones and a small last one. */
   job->row_chunks = ceil_div(job->tiles, job->chunk_tiles);
   job->chunk_tiles = ceil_div(job->tiles, job->row_chunks);
@@ -71,11 +86,52 @@ static void job_cut(struct job *job)
   job->k_blocks = task->k > 0 ? ceil_div(task->k, job->kernel->k_block) : 1;
 }
 
+/* Rows of C, computed as columns of C' = B' A' and turned on the way to C. `whole` has all of
+ * C's columns, and the bias and addition that are still to come. */
+static void run_strip(const struct job *job, const struct lm_gemm_tile *whole, int64_t row,
+                      int64_t rows)
+{
+  float strip[LM_GEMM_MOST_ROWS * LM_GEMM_MOST_WIDTH] __attribute__((aligned(LAMINA_ALIGNMENT)));
+  const struct lm_gemm_kernel *kernel = job->kernel;
+  struct lm_gemm_tile tile = {.a_row = job->task->b_column,
+                              .a_column = whole->b_row,
+                              .b = whole->a + row,
+                              .b_row = whole->a_column,
+                              .c = strip,
+                              .c_row = LM_GEMM_MOST_WIDTH,
+                              .k = whole->k,
+                              .columns = rows};
+  int vectors = rows > kernel->lanes ? 2 : 1;
+  int64_t parts = ceil_div(whole->columns, kernel->rows);
+  for (int64_t part = 0; part < parts; part++) {
+    int64_t j = cut(whole->columns, parts, part);
+    int64_t count = cut(whole->columns, parts, part + 1) - j;
+    tile.a = whole->b + j * job->task->b_column;
+    kernel->tiles[count - 1][vectors - 1][LM_GEMM_DIRECT](&tile);
+    struct lm_gemm_turn turn = {.from = strip,
+                                .from_row = LM_GEMM_MOST_WIDTH,
+                                .to = whole->c + row * whole->c_row + j,
+                                .to_row = whole->c_row,
+                                .rows = rows,
+                                .columns = count,
+                                .bias = whole->bias != NULL ? whole->bias + j : NULL,
+                                .add = whole->add};
+    kernel->turn(&turn);
+  }
+}
+
 /* All rows of tiles of a chunk over one panel and one block of k. */
 static void run_panel(const struct job *job, struct lm_gemm_tile tile, int64_t first_tile,
                       int64_t last_tile)
 {
   const struct lamina_gemm_task *task = job->task;
+  for (int64_t t = first_tile; t < last_tile && job->turned; t++) {
+    int64_t row = cut(task->m, job->tiles, t);
+    run_strip(job, &tile, row, cut(task->m, job->tiles, t + 1) - row);
+  }
+  if (job->turned) {
+    return;
+  }
   int vectors = tile.columns > job->kernel->lanes ? 2 : 1;
   const float *a = tile.a;
   float *c = tile.c;

@@ -14,7 +14,7 @@
 
 #include <lamina/gemm.h>
 
-enum { LM_GEMM_MOST_ROWS = 14, LM_GEMM_MOST_VECTORS = 2 };
+enum { LM_GEMM_MOST_ROWS = 14, LM_GEMM_MOST_VECTORS = 2, LM_GEMM_MOST_WIDTH = 32 };
 
 /** Where a tile kernel finds B. */
 enum lm_gemm_source {
@@ -40,9 +40,19 @@ struct lm_gemm_tile {
 
 typedef void (*lm_gemm_tile_fn)(const struct lm_gemm_tile *tile);
 
-/** dst[p * dst_row + j] = src[j * src_row + p] for p < k, j < columns. */
-typedef void (*lm_gemm_transpose_fn)(const float *src, int64_t src_row, int64_t columns, int64_t k,
-                                     float *dst, int64_t dst_row);
+/** A transposition: to[i][j] = from[j][i], or to[i][j] += from[j][i], for i < rows, j < columns.
+ *  Nothing else is read or written. */
+struct lm_gemm_turn {
+  const float *from;
+  int64_t from_row;
+  float *to;
+  int64_t to_row;
+  int64_t rows, columns;
+  const float *bias; /* added to each row, or NULL */
+  bool add;
+};
+
+typedef void (*lm_gemm_turn_fn)(const struct lm_gemm_turn *turn);
 
 /** One instruction set. */
 struct lm_gemm_kernel {
@@ -50,7 +60,7 @@ struct lm_gemm_kernel {
   int32_t rows, lanes;
   int32_t k_block; /* a panel of so many rows and the rows of A beside it fit into L1 */
   bool (*supported)(void);
-  lm_gemm_transpose_fn transpose;
+  lm_gemm_turn_fn turn;
   /* By rows - 1, vectors - 1, source. */
   lm_gemm_tile_fn tiles[LM_GEMM_MOST_ROWS][LM_GEMM_MOST_VECTORS][LM_GEMM_SOURCES];
 };
@@ -84,9 +94,6 @@ extern const struct lm_gemm_kernel lm_gemm_portable;
 #define LM_GEMM_X86 1
 extern const struct lm_gemm_kernel lm_gemm_avx2;
 extern const struct lm_gemm_kernel lm_gemm_avx512;
-/** The transposition of kernel_avx2.c serves AVX-512 too. */
-void lm_gemm_transpose_avx2(const float *src, int64_t src_row, int64_t columns, int64_t k,
-                            float *dst, int64_t dst_row);
 #endif
 
 /** The columns of the widest panel of a kernel. */
@@ -100,8 +107,11 @@ void lm_gemm_pack(const struct lm_gemm_kernel *kernel, const struct lm_gemm_tile
                   int64_t b_column);
 
 /** The transposition in plain C. pack.c */
-void lm_gemm_transpose(const float *src, int64_t src_row, int64_t columns, int64_t k, float *dst,
-                       int64_t dst_row);
+void lm_gemm_turn(const struct lm_gemm_turn *turn);
+
+/** Whether the product leaves so many lanes empty that its transpose is computed instead: A has
+ *  columns in one piece and so B of the transpose needs no packing. blocks.c */
+bool lm_gemm_is_narrow(const struct lm_gemm_kernel *kernel, const struct lamina_gemm_task *task);
 
 /** Computes a task cut into blocks, in parallel where it is worth it. blocks.c */
 int32_t lm_gemm_blocks(const struct lm_gemm_kernel *kernel, struct lamina_call *call,

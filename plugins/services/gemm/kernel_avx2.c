@@ -1,7 +1,7 @@
 /*
  * Tiles of up to 6 rows by 2 vectors of 8 floats: 12 accumulators, two vectors of B and two
  * broadcast elements of A fill the 16 registers; see kernel_avx512.c for what the two have in
- * common. Also the transposition that packs B when its rows are the columns in memory.
+ * common. Also the transposition, in blocks of 8 x 8.
  *
  * Compiled for AVX2 and FMA function by function: the plugin as a whole runs on any x86-64.
  */
@@ -89,7 +89,6 @@ INLINE void run(const struct lm_gemm_tile *tile, int rows, int vectors, enum lm_
   for (int64_t p = tile->k; p > 0; p--) {
     __m256 row[LM_GEMM_MOST_VECTORS];
     load_b(b, last, vectors, source, row);
-    _mm_prefetch((const char *)(a[0] + AHEAD * a_column), _MM_HINT_T0);
     if (source != LM_GEMM_PANEL) {
       _mm_prefetch((const char *)(b + AHEAD * b_row), _MM_HINT_T0);
     }
@@ -117,45 +116,86 @@ INLINE void run(const struct lm_gemm_tile *tile, int rows, int vectors, enum lm_
   store(tile, last, rows, vectors, sum);
 }
 
-/* dst[p][j] = src[j][p] for 8 x 8 floats: halves are paired while they are loaded, so that
- * two rounds of shuffles are left. */
-TARGET static inline void transpose_8x8(const float *src, int64_t src_row, float *dst,
-                                        int64_t dst_row)
+/* Eight rows for rounds(): the low halves of rows j and j + 4, then the high ones. A block at
+ * an edge has fewer rows or columns. */
+INLINE void load_pairs(const float *from, int64_t from_row, int64_t rows, int64_t columns,
+                       __m256 *t)
 {
-  __m256 t[8];
+  bool whole = rows == LANES && columns == LANES;
+  const __m256i mask = last_mask(columns, 1);
+#pragma GCC unroll 4
   for (int j = 0; j < 4; j++) {
-    const float *low = src + j * src_row;
-    const float *high = low + 4 * src_row;
-    t[j] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high), 1);
-    t[j + 4] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low + 4)),
-                                    _mm_loadu_ps(high + 4), 1);
-  }
-  for (int half = 0; half < 2; half++) {
-    const __m256 *h = t + 4 * half;
-    __m256 u0 = _mm256_unpacklo_ps(h[0], h[1]);
-    __m256 u1 = _mm256_unpackhi_ps(h[0], h[1]);
-    __m256 u2 = _mm256_unpacklo_ps(h[2], h[3]);
-    __m256 u3 = _mm256_unpackhi_ps(h[2], h[3]);
-    float *out = dst + 4 * half * dst_row;
-    _mm256_storeu_ps(out, _mm256_shuffle_ps(u0, u2, 0x44));
-    _mm256_storeu_ps(out + dst_row, _mm256_shuffle_ps(u0, u2, 0xee));
-    _mm256_storeu_ps(out + 2 * dst_row, _mm256_shuffle_ps(u1, u3, 0x44));
-    _mm256_storeu_ps(out + 3 * dst_row, _mm256_shuffle_ps(u1, u3, 0xee));
+    const float *low = from + j * from_row;
+    const float *high = low + 4 * from_row;
+    if (whole) {
+      t[j] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high), 1);
+      t[j + 4] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low + 4)),
+                                      _mm_loadu_ps(high + 4), 1);
+    } else {
+      __m256 x = j < rows ? _mm256_maskload_ps(low, mask) : _mm256_setzero_ps();
+      __m256 y = j + 4 < rows ? _mm256_maskload_ps(high, mask) : _mm256_setzero_ps();
+      t[j] = _mm256_permute2f128_ps(x, y, 0x20);
+      t[j + 4] = _mm256_permute2f128_ps(x, y, 0x31);
+    }
   }
 }
 
-TARGET void lm_gemm_transpose_avx2(const float *src, int64_t src_row, int64_t columns, int64_t k,
-                                   float *dst, int64_t dst_row)
+/* Four columns of a block from four of its pairs. */
+INLINE void rounds(const __m256 *t, __m256 *out)
 {
-  int64_t whole = columns - columns % LANES;
-  int64_t deep = k - k % LANES;
-  for (int64_t j = 0; j < whole; j += LANES) {
-    for (int64_t p = 0; p < deep; p += LANES) {
-      transpose_8x8(src + j * src_row + p, src_row, dst + p * dst_row + j, dst_row);
+  __m256 u0 = _mm256_unpacklo_ps(t[0], t[1]);
+  __m256 u1 = _mm256_unpackhi_ps(t[0], t[1]);
+  __m256 u2 = _mm256_unpacklo_ps(t[2], t[3]);
+  __m256 u3 = _mm256_unpackhi_ps(t[2], t[3]);
+  out[0] = _mm256_shuffle_ps(u0, u2, 0x44);
+  out[1] = _mm256_shuffle_ps(u0, u2, 0xee);
+  out[2] = _mm256_shuffle_ps(u1, u3, 0x44);
+  out[3] = _mm256_shuffle_ps(u1, u3, 0xee);
+}
+
+/* A block of up to 8 rows and columns of the result. */
+INLINE void turn_block(const struct lm_gemm_turn *turn, int64_t i, int64_t j, int64_t rows,
+                       int64_t columns, bool plain)
+{
+  __m256 t[LANES];
+  __m256 out[LANES];
+  const __m256i mask = last_mask(columns, 1);
+  load_pairs(turn->from + j * turn->from_row + i, turn->from_row, columns, rows, t);
+  rounds(t, out);
+  rounds(t + 4, out + 4);
+#pragma GCC unroll 8
+  for (int row = 0; row < LANES; row++) {
+    float *to = turn->to + (i + row) * turn->to_row + j;
+    if (row < rows) {
+      __m256 value = out[row];
+      if (!plain && turn->add) {
+        value = _mm256_add_ps(value, _mm256_maskload_ps(to, mask));
+      }
+      if (!plain && turn->bias != NULL) {
+        value = _mm256_add_ps(value, _mm256_maskload_ps(turn->bias + j, mask));
+      }
+      if (columns == LANES) {
+        _mm256_storeu_ps(to, value);
+      } else {
+        _mm256_maskstore_ps(to, mask, value);
+      }
     }
   }
-  lm_gemm_transpose(src + deep, src_row, whole, k - deep, dst + deep * dst_row, dst_row);
-  lm_gemm_transpose(src + whole * src_row, src_row, columns - whole, k, dst + whole, dst_row);
+}
+
+TARGET static void turn_avx2(const struct lm_gemm_turn *turn)
+{
+  for (int64_t j = 0; j < turn->columns; j += LANES) {
+    int64_t columns = turn->columns - j < LANES ? turn->columns - j : LANES;
+    for (int64_t i = 0; i < turn->rows; i += LANES) {
+      int64_t rows = turn->rows - i < LANES ? turn->rows - i : LANES;
+      if (rows == LANES && columns == LANES && !turn->add && turn->bias == NULL) {
+        turn_block(turn, i, j, LANES, LANES, true);
+      } else {
+        turn_block(turn, i, j, rows, columns, false);
+      }
+    }
+  }
 }
 
 LM_GEMM_TILES(1)
@@ -176,7 +216,7 @@ const struct lm_gemm_kernel lm_gemm_avx2 = {
     .lanes = LANES,
     .k_block = 400,
     .supported = supported,
-    .transpose = lm_gemm_transpose_avx2,
+    .turn = turn_avx2,
     .tiles = {LM_GEMM_ENTRY(1), LM_GEMM_ENTRY(2), LM_GEMM_ENTRY(3), LM_GEMM_ENTRY(4),
               LM_GEMM_ENTRY(5), LM_GEMM_ENTRY(6)},
 };

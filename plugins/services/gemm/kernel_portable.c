@@ -94,6 +94,6 @@ const struct lm_gemm_kernel lm_gemm_portable = {
     .lanes = LANES,
     .k_block = 256,
     .supported = supported,
-    .transpose = lm_gemm_transpose,
+    .turn = lm_gemm_turn,
     .tiles = {LM_GEMM_ENTRY(1), LM_GEMM_ENTRY(2), LM_GEMM_ENTRY(3), LM_GEMM_ENTRY(4)},
 };

@@ -1,17 +1,20 @@
 /*
  * Packing: a part of B, whatever its strides, becomes a panel whose rows follow each other in
  * memory. Columns beyond the last are zeros; what a kernel computes from them is never stored.
+ * Also the transposition that kernels without their own use.
  */
 #include "gemm_internal.h"
 
 #include <string.h>
 
-void lm_gemm_transpose(const float *src, int64_t src_row, int64_t columns, int64_t k, float *dst,
-                       int64_t dst_row)
+void lm_gemm_turn(const struct lm_gemm_turn *turn)
 {
-  for (int64_t p = 0; p < k; p++) {
-    for (int64_t j = 0; j < columns; j++) {
-      dst[p * dst_row + j] = src[j * src_row + p];
+  for (int64_t i = 0; i < turn->rows; i++) {
+    float *to = turn->to + i * turn->to_row;
+    for (int64_t j = 0; j < turn->columns; j++) {
+      float value = turn->from[j * turn->from_row + i];
+      value = turn->add ? value + to[j] : value;
+      to[j] = turn->bias != NULL ? value + turn->bias[j] : value;
     }
   }
 }
@@ -30,7 +33,13 @@ void lm_gemm_pack(const struct lm_gemm_kernel *kernel, const struct lm_gemm_tile
 {
   int64_t width = (tile->columns + kernel->lanes - 1) / kernel->lanes * kernel->lanes;
   if (tile->b_row == 1) {
-    kernel->transpose(tile->b, b_column, tile->columns, tile->k, tile->panel, width);
+    struct lm_gemm_turn turn = {.from = tile->b,
+                                .from_row = b_column,
+                                .to = tile->panel,
+                                .to_row = width,
+                                .rows = tile->k,
+                                .columns = tile->columns};
+    kernel->turn(&turn);
   } else {
     copy_strided(tile, b_column, width);
   }

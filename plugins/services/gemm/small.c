@@ -38,7 +38,8 @@ bool lm_gemm_small(const struct lm_gemm_kernel *kernel, const struct lamina_gemm
 {
   int64_t width = lm_gemm_width(kernel);
   bool direct = task->b_column == 1 || task->n == 1;
-  if (!is_small(task->m, task->n, task->k) || (!direct && task->k * width > MOST_TRANSPOSED)) {
+  if (!is_small(task->m, task->n, task->k) || lm_gemm_is_narrow(kernel, task) ||
+      (!direct && task->k * width > MOST_TRANSPOSED)) {
     return false;
   }
   for (int64_t j = 0; j < task->n; j += width) {

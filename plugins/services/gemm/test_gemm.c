@@ -256,10 +256,11 @@ Test(gemm, every_kernel_agrees_with_double_precision_on_small_shapes)
 /* Shapes that reach each way through the code: blocks of k, chunks, edges, few rows, few
  * columns, an outer product, long sums. */
 static const int64_t shapes[][3] = {
-    {64, 96, 300},  {131, 67, 259}, {300, 20, 130}, {257, 10, 64},  {1, 512, 300}, {1, 300, 512},
-    {3, 400, 257},  {8, 130, 700},  {700, 1, 70},   {200, 150, 1},  {1, 1, 40000}, {2, 3, 9000},
-    {37, 41, 1031}, {20, 200, 40},  {512, 33, 17},  {13, 784, 100}, {5, 1000, 64}, {129, 257, 65},
-    {16, 16, 4096}, {0, 40, 50},    {40, 0, 50},    {70, 90, 0},
+    {64, 96, 300},  {131, 67, 259}, {300, 20, 130}, {257, 10, 64},  {1, 512, 300},  {1, 300, 512},
+    {3, 400, 257},  {8, 130, 700},  {700, 1, 70},   {200, 150, 1},  {1, 1, 40000},  {2, 3, 9000},
+    {37, 41, 1031}, {20, 200, 40},  {512, 33, 17},  {13, 784, 100}, {5, 1000, 64},  {129, 257, 65},
+    {16, 16, 4096}, {0, 40, 50},    {40, 0, 50},    {70, 90, 0},    {90, 10, 1100}, {45, 23, 64},
+    {101, 14, 40},  {33, 1, 32},    {50, 6, 600},
 };
 
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
@@ -305,8 +306,8 @@ Test(gemm, any_stride_is_read_right)
 
 Test(gemm, bits_do_not_depend_on_the_number_of_threads)
 {
-  static const int64_t cases[][3] = {{64, 512, 300}, {256, 20, 400}, {1, 700, 600},
-                                     {300, 257, 64}, {90, 80, 5000}, {64, 300, 512}};
+  static const int64_t cases[][3] = {{64, 512, 300}, {256, 20, 400}, {1, 700, 600},  {300, 257, 64},
+                                     {90, 80, 5000}, {64, 300, 512}, {3000, 10, 300}};
   static const uint32_t threads[] = {1, 2, 7};
   for (uint32_t i = 0; i < sizeof cases / sizeof cases[0] * 4; i++) {
     float *first = NULL;
@@ -331,8 +332,8 @@ Test(gemm, bits_do_not_depend_on_the_number_of_threads)
 
 Test(gemm, nan_and_infinity_meet_zero_and_propagate)
 {
-  static const int64_t cases[][3] = {{3, 20, 5}, {64, 100, 200}, {1, 400, 300}};
-  for (uint32_t i = 0; i < 12; i++) {
+  static const int64_t cases[][3] = {{3, 20, 5}, {64, 100, 200}, {1, 400, 300}, {64, 10, 40}};
+  for (uint32_t i = 0; i < 16; i++) {
     struct fixture f;
     cr_assert_eq(start(&f, 1, 0), LAMINA_OK);
     struct product p = product_of(cases[i / 4][0], cases[i / 4][1], cases[i / 4][2], i % 4);

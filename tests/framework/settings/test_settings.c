@@ -158,7 +158,7 @@ static const struct {
     {"count", "..Y................."}, {"rate", "...................."},
     {"flag", ".................Y.."},  {"mode", "...................."},
     {"label", ".YYYYYYY..YY..YYYYY."}, {"file", ".YYYYYYY..Y...YYYYY."},
-    {"sizes", "........Y..........."}, {"weights", "........Y...Y......."},
+    {"sizes", "........Y..........."}, {"weights", ".YYYY...Y...Y.....Y."},
     {"any", ".YYYY.............Y."},
 };
 
@@ -211,9 +211,10 @@ static const struct {
      "/exp/t.yaml:1:10: any of layer 'all': expected a finite number, found .inf"},
     {"s: {sizes: [1, 10]}",
      "/exp/t.yaml:1:16: sizes of layer 'all': expected an integer in [1, 9], found 10"},
-    {"s: {sizes: 5}",
-     "/exp/t.yaml:1:12: sizes of layer 'all': expected a list of integers, found number 5 (write "
-     "[5] for a list of one)"},
+    {"s: {sizes: {}}",
+     "/exp/t.yaml:1:12: sizes of layer 'all': expected a list of integers, or one, found a map"},
+    {"s: {sizes: 10}",
+     "/exp/t.yaml:1:12: sizes of layer 'all': expected an integer in [1, 9], found 10"},
     {"s: {mode: zeroes}",
      "/exp/t.yaml:1:11: mode of layer 'all': expected one of zeros, ones, twos; found text "
      "'zeroes', did you mean 'zeros'?"},
@@ -399,7 +400,7 @@ static const struct {
     {{.name = "x", .type = "choice", .deflt = "a", .range = "a||b", .doc = "d"}, "choices"},
     {{.name = "x", .type = "choice", .deflt = "a", .range = "a|b|a", .doc = "d"}, "choices"},
     {{.name = "x", .type = "choice", .deflt = "c", .range = "a|b", .doc = "d"}, "expected one"},
-    {{.name = "x", .type = "i64s", .deflt = "5", .doc = "d"}, "expected a list"},
+    {{.name = "x", .type = "i64s", .deflt = "{}", .doc = "d"}, "expected a list"},
     {{.name = "x", .type = "i64s", .deflt = "[0]", .range = "[1, 2]", .doc = "d"}, "[1, 2]"},
     {{.name = "x", .type = "i64", .deflt = "1", .doc = "d", .offset = 12}, "outside"},
     {{.name = "x", .type = "i64s", .deflt = "[]", .doc = "d", .offset = 8}, "outside"},

@@ -60,9 +60,10 @@ static inline int32_t lamina_columns_body_(void *arg, int64_t begin, int64_t end
     int64_t block = i / pieces, row = block * LAMINA_COLUMNS_ROWS_;
     int64_t column = i % pieces * LAMINA_COLUMNS_WIDTH_;
     int64_t rows = work->rows - row, columns = work->columns - column;
+    const int64_t most_rows = LAMINA_COLUMNS_ROWS_, width = LAMINA_COLUMNS_WIDTH_;
     float *sum = work->scratch + block * work->columns + column;
-    rows = rows < LAMINA_COLUMNS_ROWS_ ? rows : LAMINA_COLUMNS_ROWS_;
-    columns = columns < LAMINA_COLUMNS_WIDTH_ ? columns : LAMINA_COLUMNS_WIDTH_;
+    rows = rows < most_rows ? rows : most_rows;
+    columns = columns < width ? columns : width;
     memset(sum, 0, (size_t)columns * sizeof *sum);
     lamina_add_rows_(sum, work->matrix + row * work->columns + column, rows, columns,
                      work->columns);

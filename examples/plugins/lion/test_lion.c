@@ -1,0 +1,6 @@
+/* lion: the rules of the plugin interface. */
+#include <criterion/criterion.h>
+
+#include <lamina/testing.h>
+
+LAMINA_CONFORM(optimizer, lion)

@@ -1,0 +1,168 @@
+/* Loops over rows with the channels innermost, and declarations that all normalizations make. */
+#include "rows.h"
+
+#include <string.h>
+
+LAMINA_CLONES
+void lm_rows_normalize(const struct lm_rows *rows, float *out)
+{
+  const float *centre = rows->centre, *inverse = rows->inverse;
+  const float *scale = rows->scale, *shift = rows->shift;
+  for (int64_t r = 0; r < rows->rows; r++) {
+    const float *x = rows->x + r * rows->c;
+    float *y = out + r * rows->c;
+    if (scale == NULL) {
+      LAMINA_INDEPENDENT
+      for (int64_t i = 0; i < rows->c; i++) {
+        y[i] = (x[i] - centre[i]) * inverse[i];
+      }
+    } else {
+      LAMINA_INDEPENDENT
+      for (int64_t i = 0; i < rows->c; i++) {
+        y[i] = (x[i] - centre[i]) * inverse[i] * scale[i] + shift[i];
+      }
+    }
+  }
+}
+
+/* Inlined with constant arguments, so that each combination is a loop without conditions. */
+LAMINA_INLINE void propagate(const struct lm_rows *rows, const struct lm_rows_gradient *gradient,
+                             bool constant, bool scaled, bool add)
+{
+  const float *centre = rows->centre, *inverse = rows->inverse, *scale = rows->scale;
+  const float *plain = gradient->plain, *normal = gradient->normal;
+  for (int64_t r = 0; r < rows->rows; r++) {
+    const float *x = rows->x + r * rows->c, *dy = gradient->dy + r * rows->c;
+    float *dx = gradient->dx + r * rows->c;
+    LAMINA_INDEPENDENT
+    for (int64_t i = 0; i < rows->c; i++) {
+      float rest = scaled ? dy[i] * scale[i] : dy[i];
+      if (!constant) {
+        rest = rest - plain[i] - (x[i] - centre[i]) * inverse[i] * normal[i];
+      }
+      dx[i] = (add ? dx[i] : 0.0f) + inverse[i] * rest;
+    }
+  }
+}
+
+LAMINA_CLONES
+static void propagate_all(const struct lm_rows *rows, const struct lm_rows_gradient *gradient)
+{
+  if (rows->scale == NULL) {
+    propagate(rows, gradient, false, false, false);
+  } else {
+    propagate(rows, gradient, false, true, false);
+  }
+}
+
+LAMINA_CLONES
+static void propagate_rarely(const struct lm_rows *rows, const struct lm_rows_gradient *gradient)
+{
+  propagate(rows, gradient, gradient->plain == NULL, rows->scale != NULL, gradient->add);
+}
+
+void lm_rows_propagate(const struct lm_rows *rows, const struct lm_rows_gradient *gradient)
+{
+  bool rare = gradient->plain == NULL || gradient->add;
+  (rare ? propagate_rarely : propagate_all)(rows, gradient);
+}
+
+LAMINA_CLONES
+void lm_rows_add_sums(const struct lm_rows *rows, const float *dy, float *plain, float *normal)
+{
+  const float *centre = rows->centre, *inverse = rows->inverse;
+  for (int64_t r = 0; r < rows->rows; r++) {
+    const float *x = rows->x + r * rows->c, *g = dy + r * rows->c;
+    LAMINA_INDEPENDENT
+    for (int64_t i = 0; i < rows->c; i++) {
+      plain[i] += g[i];
+      normal[i] += g[i] * ((x[i] - centre[i]) * inverse[i]);
+    }
+  }
+}
+
+LAMINA_CLONES
+void lm_rows_sum(const struct lm_rows *rows, const float *centre, double *sums)
+{
+  memset(sums, 0, (size_t)rows->c * sizeof *sums);
+  for (int64_t r = 0; r < rows->rows; r++) {
+    const float *x = rows->x + r * rows->c;
+    if (centre == NULL) {
+      LAMINA_INDEPENDENT
+      for (int64_t i = 0; i < rows->c; i++) {
+        sums[i] += (double)x[i];
+      }
+    } else {
+      LAMINA_INDEPENDENT
+      for (int64_t i = 0; i < rows->c; i++) {
+        float distance = x[i] - centre[i];
+        sums[i] += (double)(distance * distance);
+      }
+    }
+  }
+}
+
+/* Eight lanes, fit for vectors. */
+LAMINA_CLONES
+double lm_rows_total(const double *x, int64_t n)
+{
+  double lane[8] = {0}, sum = 0.0;
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    for (int j = 0; j < 8; j++) {
+      lane[j] += x[i + j];
+    }
+  }
+  for (; i < n; i++) {
+    sum += x[i];
+  }
+  for (int j = 0; j < 8; j++) {
+    sum += lane[j];
+  }
+  return sum;
+}
+
+void lm_rows_fill(float *row, int64_t count, float value)
+{
+  for (int64_t i = 0; i < count; i++) {
+    row[i] = value;
+  }
+}
+
+void lm_rows_average_groups(const struct lm_rows *rows, int64_t groups, const float *sums,
+                            double *scaled, float *out)
+{
+  int64_t width = rows->c / groups;
+  double count = (double)(rows->rows * width);
+  for (int64_t i = 0; i < rows->c; i++) {
+    scaled[i] = (double)sums[i] * (rows->scale == NULL ? 1.0 : (double)rows->scale[i]);
+  }
+  for (int64_t c = 0; c < rows->c; c += width) {
+    lm_rows_fill(out + c, width, (float)(lm_rows_total(scaled + c, width) / count));
+  }
+}
+
+int32_t lm_rows_weights(struct lamina_plan *plan, int64_t c)
+{
+  struct lamina_type row = lamina_type_f32(1, &c);
+  LAMINA_TRY(lamina_weight(plan, LM_SCALE, "scale", "{constant: {value: 1}}", &row, c, c, 0));
+  LAMINA_TRY(lamina_weight(plan, LM_SHIFT, "shift", "{constant: {value: 0}}", &row, c, c, 0));
+  LAMINA_TRY(lamina_bwd_reads(plan, LAMINA_WEIGHT, LM_SCALE));
+  return lamina_notef(plan, LAMINA_NOTE_PARAMETERS, "%lld + %lld", (long long)c, (long long)c);
+}
+
+int32_t lm_rows_input(struct lamina_plan *plan, const struct lamina_type **x)
+{
+  char text[LAMINA_SHAPE_TEXT];
+  LAMINA_TRY(lamina_expect_inputs(plan, 1));
+  *x = lamina_in_f32(plan, 0);
+  if (*x == NULL) {
+    return LAMINA_E_SHAPE;
+  }
+  if ((*x)->rank < 2 || lamina_type_columns(*x) == 0) {
+    return lamina_failf(plan->call, LAMINA_E_SHAPE,
+                        "the input is %s, and must be [N, ..., C] with C >= 1 channels",
+                        lamina_shape_text(*x, text));
+  }
+  return LAMINA_OK;
+}

@@ -1,0 +1,174 @@
+/*
+ * y = the sum of x over each window, divided by the number of positions inside of the input, or
+ * of the input and its padding. What a last window has beyond the padding never counts.
+ *
+ * Backward needs no values: dx gets dy divided by the same number at each position.
+ */
+#include "average.h"
+
+#include <string.h>
+
+#include <lamina/epilogue.h>
+
+struct job {
+  struct lm_pool pool;
+  bool count_padding;
+  uint32_t request;
+  const float *x, *dy;
+  float *y, *dx;
+  const struct lamina_epilogue *epilogue;
+};
+
+int32_t lm_average_pool_infer(void *instance, struct lamina_plan *plan)
+{
+  struct lm_pool pool;
+  struct lamina_type y;
+  int64_t dims[4];
+  return lm_pool_infer(instance, plan, &pool, &y, dims);
+}
+
+/* Positions of an axis that count. */
+LAMINA_INLINE int64_t counted(const struct job *job, const struct lm_window *w,
+                              const struct lm_inside *at)
+{
+  if (!job->count_padding) {
+    return at->last - at->first;
+  }
+  int64_t room = w->in + w->after - at->start;
+  int64_t last = (room + w->dilation - 1) / w->dilation;
+  return last < w->kernel ? last : w->kernel;
+}
+
+LAMINA_INLINE void add_window(const struct lm_pool *pool, const float *image,
+                              const struct lm_inside at[2], float *sum)
+{
+  for (int64_t i = at[0].first; i < at[0].last; i++) {
+    const float *row = image + (at[0].start + i * pool->h.dilation) * pool->w.in * pool->c;
+    for (int64_t j = at[1].first; j < at[1].last; j++) {
+      const float *x = row + (at[1].start + j * pool->w.dilation) * pool->c;
+      LAMINA_INDEPENDENT
+      for (int64_t k = 0; k < pool->c; k++) {
+        sum[k] += x[k];
+      }
+    }
+  }
+}
+
+/* Rows of the output, numbered through all images. */
+LAMINA_CLONES
+static void pool_rows(const struct job *job, int64_t begin, int64_t end)
+{
+  const struct lm_pool *pool = &job->pool;
+  for (int64_t r = begin; r < end; r++) {
+    const float *image = job->x + r / pool->h.out * pool->h.in * pool->w.in * pool->c;
+    struct lm_inside at[2] = {lm_window_inside(&pool->h, r % pool->h.out)};
+    int64_t rows = counted(job, &pool->h, &at[0]);
+    for (int64_t ow = 0; ow < pool->w.out; ow++) {
+      float *y = job->y + (r * pool->w.out + ow) * pool->c;
+      at[1] = lm_window_inside(&pool->w, ow);
+      float count = (float)(rows * counted(job, &pool->w, &at[1]));
+      memset(y, 0, (size_t)pool->c * sizeof *y);
+      add_window(pool, image, at, y);
+      LAMINA_INDEPENDENT
+      for (int64_t k = 0; k < pool->c; k++) {
+        y[k] /= count;
+      }
+    }
+  }
+}
+
+static int32_t pool_body(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  const struct job *job = arg;
+  int64_t row = job->pool.w.out * job->pool.c;
+  (void)lane;
+  pool_rows(job, begin, end);
+  return lamina_epilogue_apply(job->epilogue, begin * row, (end - begin) * row);
+}
+
+int32_t lm_average_pool_forward(void *instance, struct lamina_call *call)
+{
+  const struct lm_pooling *self = instance;
+  const struct lamina_view *x = lamina_get(call, LAMINA_IN, 0);
+  const struct lamina_view *y = lamina_get(call, LAMINA_OUT, 0);
+  if (x == NULL || y == NULL) {
+    return LAMINA_E_PLUGIN;
+  }
+  struct job job = {.count_padding = self->count_padding != 0,
+                    .x = x->data,
+                    .y = y->data,
+                    .epilogue = lamina_epilogue(call, LAMINA_OUT, 0)};
+  LAMINA_TRY(lm_pool_of(self, call, &x->type, &job.pool));
+  return lamina_parallel_for(call, job.pool.images * job.pool.h.out, lm_pool_grain(&job.pool),
+                             pool_body, &job);
+}
+
+LAMINA_INLINE void spread_window(const struct lm_pool *pool, const float *dy, float share,
+                                 const struct lm_inside at[2], float *image)
+{
+  for (int64_t i = at[0].first; i < at[0].last; i++) {
+    float *row = image + (at[0].start + i * pool->h.dilation) * pool->w.in * pool->c;
+    for (int64_t j = at[1].first; j < at[1].last; j++) {
+      float *dx = row + (at[1].start + j * pool->w.dilation) * pool->c;
+      LAMINA_INDEPENDENT
+      for (int64_t k = 0; k < pool->c; k++) {
+        dx[k] += dy[k] * share;
+      }
+    }
+  }
+}
+
+LAMINA_CLONES
+static void spread_image(const struct job *job, int64_t n)
+{
+  const struct lm_pool *pool = &job->pool;
+  int64_t size = pool->h.in * pool->w.in * pool->c;
+  float *image = job->dx + n * size;
+  const float *dy = job->dy + n * pool->h.out * pool->w.out * pool->c;
+  if (job->request == LAMINA_WRITE) {
+    memset(image, 0, (size_t)size * sizeof *image);
+  }
+  for (int64_t oh = 0; oh < pool->h.out; oh++) {
+    struct lm_inside at[2] = {lm_window_inside(&pool->h, oh)};
+    int64_t rows = counted(job, &pool->h, &at[0]);
+    for (int64_t ow = 0; ow < pool->w.out; ow++) {
+      at[1] = lm_window_inside(&pool->w, ow);
+      float share = 1.0f / (float)(rows * counted(job, &pool->w, &at[1]));
+      spread_window(pool, dy, share, at, image);
+      dy += pool->c;
+    }
+  }
+}
+
+static int32_t spread_body(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  const struct job *job = arg;
+  int64_t size = job->pool.h.in * job->pool.w.in * job->pool.c;
+  (void)lane;
+  for (int64_t n = begin; n < end; n++) {
+    spread_image(job, n);
+    LAMINA_TRY(lamina_epilogue_apply(job->epilogue, n * size, size));
+  }
+  return LAMINA_OK;
+}
+
+int32_t lm_average_pool_backward(void *instance, struct lamina_call *call)
+{
+  const struct lm_pooling *self = instance;
+  uint32_t request = LAMINA_SKIP;
+  const struct lamina_view *dx = lamina_grad(call, LAMINA_IN, 0, &request);
+  if (request == LAMINA_SKIP) {
+    return LAMINA_OK;
+  }
+  const struct lamina_view *dy = lamina_grad(call, LAMINA_OUT, 0, NULL);
+  if (dx == NULL || dy == NULL) {
+    return LAMINA_E_PLUGIN;
+  }
+  struct job job = {.count_padding = self->count_padding != 0,
+                    .dy = dy->data,
+                    .dx = dx->data,
+                    .request = request,
+                    .epilogue = lamina_epilogue(call, LAMINA_IN, 0)};
+  LAMINA_TRY(lm_pool_of(self, call, &dx->type, &job.pool));
+  return lamina_parallel_for(call, job.pool.images, 1, spread_body, &job);
+}

@@ -1,0 +1,205 @@
+/*
+ * y = the largest x of each window, channel by channel.
+ *
+ * Of equal numbers the first in row-major order counts; NaN is larger than all others. Which
+ * position won is saved, so backward reads neither x nor y, and others may overwrite them.
+ */
+#include "max.h"
+
+#include <string.h>
+
+#include <lamina/epilogue.h>
+
+enum { WINNER = 0, MOST_POSITIONS = 65535 };
+
+struct job {
+  struct lm_pool pool;
+  const float *x, *dy;
+  float *y, *dx;
+  uint16_t *winner; /* NULL when no backward follows */
+  uint32_t request;
+  const struct lamina_epilogue *epilogue;
+};
+
+int32_t lm_max_pool_infer(void *instance, struct lamina_plan *plan)
+{
+  struct lm_pool pool;
+  struct lamina_type y;
+  int64_t dims[4];
+  LAMINA_TRY(lm_pool_infer(instance, plan, &pool, &y, dims));
+  if (pool.h.kernel * pool.w.kernel > MOST_POSITIONS) {
+    return lamina_failf(plan->call, LAMINA_E_SHAPE, "a window has %lld positions, more than %d",
+                        (long long)(pool.h.kernel * pool.w.kernel), MOST_POSITIONS);
+  }
+  struct lamina_type winner = lamina_type_make(LAMINA_DT_UINT, 16, y.rank, dims);
+  return lamina_save(plan, WINNER, &winner);
+}
+
+/* Position `position` of a window is at x: channel by channel, the larger one stays. */
+LAMINA_INLINE void take_larger(const float *x, uint16_t position, float *best, uint16_t *winner,
+                               int64_t c)
+{
+  LAMINA_INDEPENDENT
+  for (int64_t i = 0; i < c; i++) {
+    /* Not `x > best`: a NaN is to win, and then to stay. */
+    int larger = (x[i] > best[i]) | (x[i] != x[i] && best[i] == best[i]);
+    best[i] = lamina_selectf(larger, x[i], best[i]);
+    if (winner != NULL) {
+      winner[i] = (uint16_t)(larger ? position : winner[i]);
+    }
+  }
+}
+
+LAMINA_INLINE void take_first(const float *x, uint16_t position, float *best, uint16_t *winner,
+                              int64_t c)
+{
+  for (int64_t i = 0; i < c; i++) {
+    best[i] = x[i];
+    if (winner != NULL) {
+      winner[i] = position;
+    }
+  }
+}
+
+LAMINA_INLINE void pool_window(const struct lm_pool *pool, const float *image,
+                               const struct lm_inside at[2], float *best, uint16_t *winner)
+{
+  bool first = true;
+  for (int64_t i = at[0].first; i < at[0].last; i++) {
+    const float *row = image + (at[0].start + i * pool->h.dilation) * pool->w.in * pool->c;
+    for (int64_t j = at[1].first; j < at[1].last; j++) {
+      const float *x = row + (at[1].start + j * pool->w.dilation) * pool->c;
+      uint16_t position = (uint16_t)(i * pool->w.kernel + j);
+      (first ? take_first : take_larger)(x, position, best, winner, pool->c);
+      first = false;
+    }
+  }
+}
+
+/* Rows of the output, numbered through all images. */
+LAMINA_INLINE void pool_rows(const struct job *job, int64_t begin, int64_t end, bool keep)
+{
+  const struct lm_pool *pool = &job->pool;
+  for (int64_t r = begin; r < end; r++) {
+    const float *image = job->x + r / pool->h.out * pool->h.in * pool->w.in * pool->c;
+    struct lm_inside at[2] = {lm_window_inside(&pool->h, r % pool->h.out)};
+    for (int64_t ow = 0; ow < pool->w.out; ow++) {
+      int64_t out = (r * pool->w.out + ow) * pool->c;
+      at[1] = lm_window_inside(&pool->w, ow);
+      pool_window(pool, image, at, job->y + out, keep ? job->winner + out : NULL);
+    }
+  }
+}
+
+LAMINA_CLONES
+static void pool_and_keep(const struct job *job, int64_t begin, int64_t end)
+{
+  pool_rows(job, begin, end, true);
+}
+
+LAMINA_CLONES
+static void pool_only(const struct job *job, int64_t begin, int64_t end)
+{
+  pool_rows(job, begin, end, false);
+}
+
+static int32_t pool_body(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  const struct job *job = arg;
+  int64_t row = job->pool.w.out * job->pool.c;
+  (void)lane;
+  (job->winner != NULL ? pool_and_keep : pool_only)(job, begin, end);
+  return lamina_epilogue_apply(job->epilogue, begin * row, (end - begin) * row);
+}
+
+int32_t lm_max_pool_forward(void *instance, struct lamina_call *call)
+{
+  const struct lamina_view *x = lamina_get(call, LAMINA_IN, 0);
+  const struct lamina_view *y = lamina_get(call, LAMINA_OUT, 0);
+  bool keep = (lamina_mode(call) & LAMINA_MODE_KEEP) != 0;
+  const struct lamina_view *winner = keep ? lamina_get(call, LAMINA_SAVE, WINNER) : NULL;
+  if (x == NULL || y == NULL || (keep && winner == NULL)) {
+    return LAMINA_E_PLUGIN;
+  }
+  struct job job = {.x = x->data,
+                    .y = y->data,
+                    .winner = keep ? winner->data : NULL,
+                    .epilogue = lamina_epilogue(call, LAMINA_OUT, 0)};
+  LAMINA_TRY(lm_pool_of(instance, call, &x->type, &job.pool));
+  return lamina_parallel_for(call, job.pool.images * job.pool.h.out, lm_pool_grain(&job.pool),
+                             pool_body, &job);
+}
+
+/* dx gets dy where the position won. Windows may overlap, so dx is added to. */
+LAMINA_INLINE void give_back(const float *dy, const uint16_t *winner, uint16_t position, float *dx,
+                             int64_t c)
+{
+  LAMINA_INDEPENDENT
+  for (int64_t i = 0; i < c; i++) {
+    dx[i] += lamina_selectf(winner[i] == position, dy[i], 0.0f);
+  }
+}
+
+LAMINA_INLINE void unpool_window(const struct job *job, float *image, const struct lm_inside at[2],
+                                 int64_t out)
+{
+  const struct lm_pool *pool = &job->pool;
+  for (int64_t i = at[0].first; i < at[0].last; i++) {
+    float *row = image + (at[0].start + i * pool->h.dilation) * pool->w.in * pool->c;
+    for (int64_t j = at[1].first; j < at[1].last; j++) {
+      give_back(job->dy + out, job->winner + out, (uint16_t)(i * pool->w.kernel + j),
+                row + (at[1].start + j * pool->w.dilation) * pool->c, pool->c);
+    }
+  }
+}
+
+LAMINA_CLONES
+static void unpool_image(const struct job *job, int64_t n)
+{
+  const struct lm_pool *pool = &job->pool;
+  int64_t size = pool->h.in * pool->w.in * pool->c, pixels = pool->h.out * pool->w.out;
+  float *image = job->dx + n * size;
+  if (job->request == LAMINA_WRITE) {
+    memset(image, 0, (size_t)size * sizeof *image);
+  }
+  for (int64_t oh = 0; oh < pool->h.out; oh++) {
+    struct lm_inside at[2] = {lm_window_inside(&pool->h, oh)};
+    for (int64_t ow = 0; ow < pool->w.out; ow++) {
+      at[1] = lm_window_inside(&pool->w, ow);
+      unpool_window(job, image, at, (n * pixels + oh * pool->w.out + ow) * pool->c);
+    }
+  }
+}
+
+static int32_t unpool_body(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  const struct job *job = arg;
+  int64_t size = job->pool.h.in * job->pool.w.in * job->pool.c;
+  (void)lane;
+  for (int64_t n = begin; n < end; n++) {
+    unpool_image(job, n);
+    LAMINA_TRY(lamina_epilogue_apply(job->epilogue, n * size, size));
+  }
+  return LAMINA_OK;
+}
+
+int32_t lm_max_pool_backward(void *instance, struct lamina_call *call)
+{
+  uint32_t request = LAMINA_SKIP;
+  const struct lamina_view *dx = lamina_grad(call, LAMINA_IN, 0, &request);
+  if (request == LAMINA_SKIP) {
+    return LAMINA_OK;
+  }
+  const struct lamina_view *dy = lamina_grad(call, LAMINA_OUT, 0, NULL);
+  const struct lamina_view *winner = lamina_get(call, LAMINA_SAVE, WINNER);
+  if (dx == NULL || dy == NULL || winner == NULL) {
+    return LAMINA_E_PLUGIN;
+  }
+  struct job job = {.dy = dy->data,
+                    .dx = dx->data,
+                    .winner = winner->data,
+                    .request = request,
+                    .epilogue = lamina_epilogue(call, LAMINA_IN, 0)};
+  LAMINA_TRY(lm_pool_of(instance, call, &dx->type, &job.pool));
+  return lamina_parallel_for(call, job.pool.images, 1, unpool_body, &job);
+}
