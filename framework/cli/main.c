@@ -57,6 +57,7 @@ static const char OPTIONS[] =
     "  --shapes SHAPES     conform: its inputs, such as '7x5 7:5' ([7, 5] and 7 labels of 5)\n"
     "  --timeout S         conform: seconds for each check; default 10\n"
     "  --strict            conform: what a plugin should do counts, too\n"
+    "  --quick             conform: what takes a moment only\n"
     "  --in-process        conform: no processes of their own, for a debugger\n"
     "  --directory DIR     new: the project's folder; default NAME\n"
     "  --quiet             no progress\n"

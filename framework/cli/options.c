@@ -45,6 +45,7 @@ static const struct option options[] = {
     {"--format", TEXT, AT(format)},
     {"--timeout", TEXT, AT(timeout)},
     {"--strict", FLAG, AT(strict)},
+    {"--quick", FLAG, AT(quick)},
     {"--in-process", FLAG, AT(in_process)},
     {"--rules", FLAG, AT(rules)},
     {"--quiet", FLAG, AT(quiet)},

@@ -45,6 +45,7 @@ struct lm_conform_options {
   const char *skip;     /* likewise; NULL: none */
   uint64_t seed;
   uint32_t limit_ms; /* for each check; 0: 10 s */
+  bool quick;        /* fewer cases, and the checks that take long not at all */
   bool in_process;   /* no processes, no time limits: for debuggers */
   struct lm_registry_options registry;
 };

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <lamina/epilogue.h>
 #include <lamina/expect.h>
 #include <lamina/layer.h>
 
@@ -68,6 +69,7 @@ static int32_t infer(void *instance, struct lamina_plan *plan)
   if (DEAD_READ) {
     LAMINA_TRY(lamina_bwd_reads(plan, LAMINA_OUT, 0));
   }
+  LAMINA_TRY(lamina_may_fuse(plan, LAMINA_FORWARD, 0));
   if (FALSE_SHARING) {
     LAMINA_TRY(lamina_may_share(plan, LAMINA_BACKWARD, 0, 0));
   }
@@ -159,6 +161,10 @@ static int32_t forward(void *instance, struct lamina_call *call)
   int64_t d = lamina_type_columns(&x->type), n = lamina_type_count(&x->type);
   LAMINA_TRY(misbehave(self, call, x));
   float shift = shift_of(self, call, from, n);
+  const struct lamina_epilogue *epilogue = lamina_epilogue(call, LAMINA_OUT, 0);
+  if (HANDS_EARLY) {
+    LAMINA_TRY(lamina_epilogue_apply(epilogue, 0, n));
+  }
   for (int64_t i = 0; i < n; i++) {
     float value = from[i / d * d + (d - 1 - i % d)];
     value = NAN_SWALLOWED && value != value ? 0.0f : value;
@@ -176,7 +182,7 @@ static int32_t forward(void *instance, struct lamina_call *call)
   if (WRITES_INPUT && n > 0) {
     from[0] = 0.0f;
   }
-  return LAMINA_OK;
+  return HANDS_EARLY ? LAMINA_OK : lamina_epilogue_apply(epilogue, 0, n);
 }
 
 struct work {

@@ -107,5 +107,8 @@
 #ifndef BAD_INIT
 #define BAD_INIT 0
 #endif
+#ifndef HANDS_EARLY
+#define HANDS_EARLY 0
+#endif
 
 #endif

@@ -17,7 +17,7 @@ fixtures=${LAMINA_TEST_FIXTURES:?}
 work=$(mktemp -d "${TMPDIR:-/tmp}/lamina-e2e-XXXXXX") || exit 99
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 99
-unset LAMINA_LOAD_SECONDS LAMINA_DEBUG LAMINA_UNLOAD
+unset LAMINA_LOAD_SECONDS LAMINA_DEBUG LAMINA_UNLOAD LAMINA_PLUGIN_PATH
 failures=0
 status=0
 ran=

@@ -6,9 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "base/memory.h"
 #include "tests/support/part_probe.h"
 #include "tests/support/support.h"
+
+LAMINA_CONFORM(dataset, cifar)
 
 enum { PIXELS = 1024, BYTES = 3 * PIXELS };
 

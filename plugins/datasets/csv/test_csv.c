@@ -7,9 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "base/memory.h"
 #include "tests/support/part_probe.h"
 #include "tests/support/support.h"
+
+LAMINA_CONFORM_WITH(dataset, csv,
+                    .settings =
+                        "{file: '${env:LAMINA_TEST_SOURCE}/data/iris.csv', header: present, "
+                        "classes: 3}")
 
 enum { MOST = 8 };
 

@@ -7,9 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "base/memory.h"
 #include "tests/support/part_probe.h"
 #include "tests/support/support.h"
+
+LAMINA_CONFORM(dataset, idx)
 
 /** Bytes of a file. */
 struct bytes {

@@ -3,8 +3,12 @@
 #include <math.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "base/memory.h"
 #include "tests/support/part_probe.h"
+
+LAMINA_CONFORM(dataset, moons)
 
 /* All points; release with lm_free(). Labels go to the second array if it is not NULL. */
 static float *points_of(uint64_t seed, const char *role, const char *yaml, int64_t n,

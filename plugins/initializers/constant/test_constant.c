@@ -1,7 +1,11 @@
 /* One value in every element, and nothing beyond the last. */
 #include <criterion/criterion.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/part_probe.h"
+
+LAMINA_CONFORM(initializer, constant)
 
 Test(initializer_constant, fills_every_element_with_the_value)
 {

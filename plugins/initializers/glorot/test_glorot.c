@@ -1,8 +1,12 @@
 /* Glorot's initial weights: variance 2 gain^2 / (fan_in + fan_out) (2010), streams, fans. */
 #include <criterion/criterion.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/initializer_checks.h"
 #include "tests/support/part_probe.h"
+
+LAMINA_CONFORM(initializer, glorot)
 
 Test(glorot, has_the_variance_of_the_formula)
 {

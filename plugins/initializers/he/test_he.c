@@ -1,8 +1,12 @@
 /* He's initial weights: variance gain^2 / fan (He et al. 2015), streams, fans. */
 #include <criterion/criterion.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/initializer_checks.h"
 #include "tests/support/part_probe.h"
+
+LAMINA_CONFORM(initializer, he)
 
 Test(he, has_the_variance_of_the_formula)
 {

@@ -2,8 +2,12 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(layer, add)
 
 static const char *const one[] = {"7x13", "1", NULL};
 static const char *const two[] = {"0x3 0x3", "1 1", "- -", "2x3x1x5 2x3x1x5", "50021 50021", NULL};

@@ -1,8 +1,12 @@
 /* avg_pool2d: the general checklist, PyTorch, what counts, refusals. */
 #include <criterion/criterion.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(layer, avg_pool2d)
 
 static void check(const char *settings)
 {

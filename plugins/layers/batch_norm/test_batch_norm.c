@@ -6,9 +6,13 @@
 #include <math.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "tests/oracle/batch_norm.inc"
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(layer, batch_norm)
 
 enum { TRAINING = LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP, MEAN = 0, VARIANCE = 1 };
 

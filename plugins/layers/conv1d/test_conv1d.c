@@ -1,9 +1,13 @@
 /* conv1d: the general checklist, PyTorch, direct sums over random shapes, causal windows. */
 #include <criterion/criterion.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/direct_sums.h"
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(layer, conv1d)
 
 enum { WEIGHT = 0, TRAINING = LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP };
 

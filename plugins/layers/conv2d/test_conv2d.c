@@ -5,9 +5,13 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/direct_sums.h"
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(layer, conv2d)
 
 enum { WEIGHT = 0, BIAS = 1, TRAINING = LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP };
 

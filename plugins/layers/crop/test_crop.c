@@ -1,8 +1,12 @@
 /* crop: the general checklist, PyTorch, the middle, sizes, refusals. */
 #include <criterion/criterion.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(layer, crop)
 
 static void check(const char *settings)
 {

@@ -3,9 +3,13 @@
 #include <math.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "tests/oracle/network.inc"
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(layer, dense)
 
 enum { WEIGHT = 0, BIAS = 1, TRAINING = LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP };
 

@@ -3,7 +3,11 @@
 #include <math.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/layer_checklist.h"
+
+LAMINA_CONFORM(layer, dropout)
 
 enum { TRAINING = LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP };
 

@@ -2,8 +2,12 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(layer, flatten)
 
 static const char *const shapes[] = {"0x3x2", "3x0x2",   "1",        "1x1", "4",
                                      "7x13",  "2x3x1x5", "7x11x701", NULL};

@@ -2,8 +2,12 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(layer, global_avg_pool)
 
 Test(global_avg_pool, passes_the_checklist)
 {

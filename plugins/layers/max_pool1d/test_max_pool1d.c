@@ -1,8 +1,12 @@
 /* max_pool1d: the general checklist, PyTorch, refusals; the rest is as for max_pool2d. */
 #include <criterion/criterion.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(layer, max_pool1d)
 
 /* A permutation, far apart: no two inputs are near to each other, where the derivative jumps. */
 static void fill(struct lm_probe *probe, uint64_t seed)

@@ -2,8 +2,12 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(layer, max_pool2d)
 
 enum { TRAINING = LAMINA_MODE_TRAIN | LAMINA_MODE_KEEP };
 

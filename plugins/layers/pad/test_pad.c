@@ -1,8 +1,12 @@
 /* pad: the general checklist, PyTorch, narrow images, sizes, refusals. */
 #include <criterion/criterion.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(layer, pad)
 
 static void check(const char *settings)
 {

@@ -3,8 +3,12 @@
 #include <math.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(layer, relu)
 
 static const char *const shapes[] = {"0x3", "1", "1x1", "7x13", "2x1x3x5", "50021", NULL};
 

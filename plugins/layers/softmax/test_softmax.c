@@ -2,8 +2,12 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(layer, softmax)
 
 /* With many rows of few columns, and few rows of many, so that both are more than one chunk. */
 static const char *const shapes[] = {"0x3",     "3x0",     "1x1",     "7x13",

@@ -1,8 +1,12 @@
 /* upsample: the general checklist, PyTorch, corners, refusals. */
 #include <criterion/criterion.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(layer, upsample)
 
 static void check(const char *settings)
 {

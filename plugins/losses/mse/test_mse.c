@@ -2,8 +2,12 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/layer_checklist.h"
 #include "tests/support/layer_oracle.h"
+
+LAMINA_CONFORM(loss, mse)
 
 static const char *const shapes[] = {"0x2 0x2", "1 1",         "1x1 1",       "7x13 7x13",
                                      "5x1 5",   "2x3x5 2x3x5", "50021 50021", NULL};

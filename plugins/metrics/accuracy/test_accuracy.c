@@ -6,7 +6,11 @@
 #include <math.h>
 #include <stdio.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/part_probe.h"
+
+LAMINA_CONFORM(metric, accuracy)
 
 enum { LOGITS = 641 }; /* from -40 to 40 in steps of 1/8 */
 

@@ -2,7 +2,11 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/part_probe.h"
+
+LAMINA_CONFORM(metric, mse)
 
 static const int64_t n3[] = {4, 3}, n1[] = {4, 1}, n[] = {4};
 

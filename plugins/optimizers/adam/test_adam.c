@@ -2,8 +2,12 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/optimizer_checks.h"
 #include "tests/support/part_probe.h"
+
+LAMINA_CONFORM(optimizer, adam)
 
 Test(adam, fifty_steps_agree_with_pytorch)
 {

@@ -2,7 +2,11 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/optimizer_checks.h"
+
+LAMINA_CONFORM(optimizer, adamw)
 
 Test(adamw, fifty_steps_agree_with_pytorch)
 {

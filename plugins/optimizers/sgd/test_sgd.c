@@ -1,8 +1,12 @@
 /* Gradient descent against PyTorch and by hand. */
 #include <criterion/criterion.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/optimizer_checks.h"
 #include "tests/support/part_probe.h"
+
+LAMINA_CONFORM(optimizer, sgd)
 
 Test(sgd, fifty_steps_agree_with_pytorch)
 {

@@ -1,8 +1,12 @@
 /* lambda |w|: value and subgradient by hand, and over ranges. */
 #include <criterion/criterion.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/part_probe.h"
 #include "tests/support/regularizer_checks.h"
+
+LAMINA_CONFORM(regularizer, l1)
 
 Test(l1, value_and_gradient_are_those_of_the_formula)
 {

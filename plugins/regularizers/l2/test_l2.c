@@ -7,8 +7,12 @@
 #include <math.h>
 #include <stdio.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/part_probe.h"
 #include "tests/support/regularizer_checks.h"
+
+LAMINA_CONFORM(regularizer, l2)
 
 Test(l2, value_and_gradient_are_those_of_the_formula)
 {

@@ -1,7 +1,11 @@
 /* The learning rate as it is, at any time. */
 #include <criterion/criterion.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/part_probe.h"
+
+LAMINA_CONFORM(schedule, constant)
 
 Test(schedule_constant, is_one_at_any_time)
 {

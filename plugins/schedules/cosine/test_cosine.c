@@ -2,7 +2,11 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/part_probe.h"
+
+LAMINA_CONFORM(schedule, cosine)
 
 Test(cosine, follows_the_closed_form)
 {

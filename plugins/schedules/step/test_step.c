@@ -2,7 +2,11 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/part_probe.h"
+
+LAMINA_CONFORM(schedule, step)
 
 Test(schedule_step, falls_where_and_as_far_as_it_says)
 {

@@ -11,11 +11,14 @@
 #include <string.h>
 
 #include <lamina/gemm.h>
+#include <lamina/testing.h>
 
 #include "base/memory.h"
 #include "tests/support/gemm_check.h"
 #include "conform/mock.h"
 #include "tests/support/part_probe.h"
+
+LAMINA_CONFORM(service, gemm)
 
 enum { PORTABLE = 1, AVX2 = 2, AVX512 = 3, KERNELS = 4, GUARD = 64 };
 

@@ -3,7 +3,11 @@
  */
 #include <criterion/criterion.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/gemm_check.h"
+
+LAMINA_CONFORM(service, gemm_openblas)
 
 Test(gemm_openblas, products_agree_with_double_precision)
 {

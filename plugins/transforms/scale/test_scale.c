@@ -2,7 +2,11 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/part_probe.h"
+
+LAMINA_CONFORM(transform, scale)
 
 static const int64_t four[] = {4};
 

@@ -6,7 +6,11 @@
 #include <math.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/part_probe.h"
+
+LAMINA_CONFORM(transform, standardize)
 
 enum { ROWS = 97, COLUMNS = 5 };
 

@@ -4,11 +4,20 @@
  */
 #include <criterion/criterion.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
 #include "cli/plugins.h"
 #include "place.h"
+
+/* Only the folders that a test names count. */
+static void forget_environment(void)
+{
+  (void)unsetenv("LAMINA_PLUGIN_PATH");
+}
+
+TestSuite(inspect, .init = forget_environment);
 
 static char *inspect(const char *name, enum lm_cli_format format)
 {

@@ -10,6 +10,14 @@
 
 #include "place.h"
 
+/* Only the folders that a test names count. */
+static void forget_environment(void)
+{
+  (void)unsetenv("LAMINA_PLUGIN_PATH");
+}
+
+TestSuite(list, .init = forget_environment);
+
 enum { MOST = 128 };
 
 struct seen {
