@@ -21,7 +21,7 @@ enum { LEAST = 110 };
 struct reader {
   char *at; /* the rest of the text */
   char name[100], mode[16];
-  struct ls_probe *probe;
+  struct lm_probe *probe;
   uint32_t weights, states;
   int cases, left;
 };
@@ -48,8 +48,8 @@ static float next_number(const struct reader *reader, char **numbers)
 static void read_tensor(const struct reader *reader, uint32_t role, uint32_t index, char *numbers)
 {
   cr_assert_lt(index, reader->probe->count[role], "%s: too many tensors", reader->name);
-  float *values = ls_value(reader->probe, role, index);
-  for (int64_t i = 0; i < ls_count(reader->probe, role, index); i++) {
+  float *values = lm_probe_value(reader->probe, role, index);
+  for (int64_t i = 0; i < lm_probe_count(reader->probe, role, index); i++) {
     values[i] = next_number(reader, &numbers);
   }
   cr_assert_eq(*numbers, '\0', "%s: tensor %u of role %u has too many numbers", reader->name, index,
@@ -62,9 +62,9 @@ static void run_case(const struct reader *reader, char *numbers)
 {
   bool train = strcmp(reader->mode, "train") == 0;
   ls_forward(reader->probe, train ? LAMINA_MODE_TRAIN : 0, 0);
-  for (int64_t i = 0; i < ls_count(reader->probe, LAMINA_OUT, 0); i++) {
+  for (int64_t i = 0; i < lm_probe_count(reader->probe, LAMINA_OUT, 0); i++) {
     double expected = (double)next_number(reader, &numbers);
-    double found = (double)ls_value(reader->probe, LAMINA_OUT, 0)[i];
+    double found = (double)lm_probe_value(reader->probe, LAMINA_OUT, 0)[i];
     cr_assert(fabs(found - expected) <= 2e-5 * fmax(1.0, fabs(expected)),
               "%s, %s: element %lld is %.9g, expected %.9g", reader->name, reader->probe->label,
               (long long)i, found, expected);
@@ -103,7 +103,7 @@ static void read_line(struct reader *reader, char *line)
   } else {
     cr_assert_str_eq(line, "out");
     run_case(reader, rest);
-    ls_close(reader->probe);
+    lm_probe_close(reader->probe);
     reader->cases++;
   }
 }

@@ -94,14 +94,14 @@ static void draw_axis(uint64_t *seed, bool transposed, struct ls_axis *axis)
 {
   static const int64_t sizes[] = {1, 2, 3, 5, 7, 11, 13};
   do {
-    int64_t size = sizes[ls_number(seed, 7)];
-    *axis = (struct ls_axis){.kernel = 1 + (int64_t)ls_number(seed, 5),
-                             .stride = 1 + (int64_t)ls_number(seed, ls_number(seed, 2) ? 7 : 2),
-                             .dilation = 1 + (int64_t)ls_number(seed, ls_number(seed, 2) ? 3 : 1),
-                             .before = (int64_t)ls_number(seed, 4),
-                             .after = (int64_t)ls_number(seed, 4)};
+    int64_t size = sizes[lm_draw(seed, 7)];
+    *axis = (struct ls_axis){.kernel = 1 + (int64_t)lm_draw(seed, 5),
+                             .stride = 1 + (int64_t)lm_draw(seed, lm_draw(seed, 2) ? 7 : 2),
+                             .dilation = 1 + (int64_t)lm_draw(seed, lm_draw(seed, 2) ? 3 : 1),
+                             .before = (int64_t)lm_draw(seed, 4),
+                             .after = (int64_t)lm_draw(seed, 4)};
     int64_t reach = axis->dilation * (axis->kernel - 1) + 1;
-    axis->more = (int64_t)ls_number(seed, (uint64_t)axis->stride);
+    axis->more = (int64_t)lm_draw(seed, (uint64_t)axis->stride);
     axis->image = size;
     axis->out = (size + axis->before + axis->after - reach) / axis->stride + 1;
     if (transposed) {
@@ -116,11 +116,11 @@ static void draw_axis(uint64_t *seed, bool transposed, struct ls_axis *axis)
 
 static struct ls_convolution draw(uint64_t *seed, int axes, bool transposed)
 {
-  struct ls_convolution v = {.groups = (int64_t[]){1, 1, 2, 3}[ls_number(seed, 4)],
-                             .n = (int64_t)ls_number(seed, 4)};
-  v.c = v.groups * (int64_t[]){1, 1, 2, 5, 17}[ls_number(seed, 5)];
-  v.k = v.groups * (int64_t[]){1, 2, 3, 7, 19}[ls_number(seed, 5)];
-  v.circular = !transposed && ls_number(seed, 4) == 0;
+  struct ls_convolution v = {.groups = (int64_t[]){1, 1, 2, 3}[lm_draw(seed, 4)],
+                             .n = (int64_t)lm_draw(seed, 4)};
+  v.c = v.groups * (int64_t[]){1, 1, 2, 5, 17}[lm_draw(seed, 5)];
+  v.k = v.groups * (int64_t[]){1, 2, 3, 7, 19}[lm_draw(seed, 5)];
+  v.circular = !transposed && lm_draw(seed, 4) == 0;
   v.axes[0] = (struct ls_axis){.image = 1, .out = 1, .kernel = 1, .stride = 1, .dilation = 1};
   for (int i = 2 - axes; i < 2; i++) {
     draw_axis(seed, transposed, &v.axes[i]);
@@ -157,7 +157,7 @@ static void write_settings(const struct ls_convolution *v, int axes, bool transp
   strcat(text, "}");
 }
 
-static void expect(const struct ls_probe *probe, const char *what, const float *found,
+static void expect(const struct lm_probe *probe, const char *what, const float *found,
                    const struct ls_sums *sums, double terms)
 {
   for (int64_t i = 0; i < sums->count; i++) {
@@ -169,10 +169,11 @@ static void expect(const struct ls_probe *probe, const char *what, const float *
 }
 
 /* Adds the bias to the sums of y, and compares its gradient with the sums of dy. */
-static void finish_bias(struct ls_probe *probe, struct ls_sums *y, int64_t k)
+static void finish_bias(struct lm_probe *probe, struct ls_sums *y, int64_t k)
 {
-  const float *bias = ls_value(probe, LAMINA_WEIGHT, BIAS), *dy = ls_gradient(probe, LAMINA_OUT, 0);
-  const float *db = ls_gradient(probe, LAMINA_WEIGHT, BIAS);
+  const float *bias = lm_probe_value(probe, LAMINA_WEIGHT, BIAS),
+              *dy = lm_probe_gradient(probe, LAMINA_OUT, 0);
+  const float *db = lm_probe_gradient(probe, LAMINA_WEIGHT, BIAS);
   for (int64_t channel = 0; channel < k; channel++) {
     double sum = 0.0, size = 0.0;
     for (int64_t i = channel; i < y->count; i += k) {
@@ -199,25 +200,28 @@ static void check(const char *layer, const struct ls_convolution *v, int axes, b
   }
   (void)snprintf(shapes + strlen(shapes), sizeof shapes - strlen(shapes), "%dx%d",
                  (int)(transposed ? w->out : w->image), (int)(transposed ? v->k : v->c));
-  struct ls_probe *probe = ls_open("layer", layer, settings, shapes, 2);
+  struct lm_probe *probe = ls_open("layer", layer, settings, shapes, 2);
   struct ls_sums sums[3];
-  ls_fill(probe, 5);
+  lm_probe_fill(probe, 5);
   ls_forward(probe, TRAINING, 0);
   ls_backward(probe, TRAINING, 0);
-  const float *x = ls_value(probe, LAMINA_IN, 0), *dy = ls_gradient(probe, LAMINA_OUT, 0);
+  const float *x = lm_probe_value(probe, LAMINA_IN, 0),
+              *dy = lm_probe_gradient(probe, LAMINA_OUT, 0);
   int in = transposed ? LS_RESULT : LS_IMAGE, out = transposed ? LS_IMAGE : LS_RESULT;
-  const float *tensors[3] = {transposed ? dy : x, ls_value(probe, LAMINA_WEIGHT, WEIGHT),
+  const float *tensors[3] = {transposed ? dy : x, lm_probe_value(probe, LAMINA_WEIGHT, WEIGHT),
                              transposed ? x : dy};
   ls_direct_sums(v, tensors, sums);
-  cr_assert_eq(ls_count(probe, LAMINA_OUT, 0), sums[out].count, "%s", probe->label);
+  cr_assert_eq(lm_probe_count(probe, LAMINA_OUT, 0), sums[out].count, "%s", probe->label);
   double window = (double)(h->kernel * w->kernel);
   finish_bias(probe, &sums[out], transposed ? v->c : v->k);
-  expect(probe, "y", ls_value(probe, LAMINA_OUT, 0), &sums[out], window * (double)(v->c + v->k));
-  expect(probe, "dx", ls_gradient(probe, LAMINA_IN, 0), &sums[in], window * (double)(v->c + v->k));
-  expect(probe, "dW", ls_gradient(probe, LAMINA_WEIGHT, WEIGHT), &sums[LS_WEIGHTS],
+  expect(probe, "y", lm_probe_value(probe, LAMINA_OUT, 0), &sums[out],
+         window * (double)(v->c + v->k));
+  expect(probe, "dx", lm_probe_gradient(probe, LAMINA_IN, 0), &sums[in],
+         window * (double)(v->c + v->k));
+  expect(probe, "dW", lm_probe_gradient(probe, LAMINA_WEIGHT, WEIGHT), &sums[LS_WEIGHTS],
          (double)(v->n * h->out * w->out));
   ls_release_sums(sums);
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 void ls_check_convolutions(const char *layer, int axes, int count)

@@ -12,7 +12,7 @@ static void check(const char *settings)
       .name = "avg_pool2d",
       .settings = settings,
       .shapes = shapes,
-      .declares = "",
+      .declares = "fuses:out0 fuses:in0",
       .step = 0.5,
       .rounding = 10,
       .adding = 9.0, /* windows overlap: so many gradients meet */
@@ -50,16 +50,16 @@ Test(avg_pool2d, counts_padding_when_told_and_never_what_is_beyond)
        {18, 18, 9, 36, 36, 18}},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-    struct ls_probe *probe = ls_open("layer", "avg_pool2d", rows[i].settings, "1x4x5x1", 1);
+    struct lm_probe *probe = ls_open("layer", "avg_pool2d", rows[i].settings, "1x4x5x1", 1);
     for (int k = 0; k < 20; k++) {
-      ls_value(probe, LAMINA_IN, 0)[k] = 36.0f;
+      lm_probe_value(probe, LAMINA_IN, 0)[k] = 36.0f;
     }
     ls_forward(probe, 0, 0);
-    for (int64_t k = 0; k < ls_count(probe, LAMINA_OUT, 0); k++) {
-      cr_expect_eq(ls_value(probe, LAMINA_OUT, 0)[k], rows[i].y[k], "row %zu: y[%lld] is %g", i,
-                   (long long)k, (double)ls_value(probe, LAMINA_OUT, 0)[k]);
+    for (int64_t k = 0; k < lm_probe_count(probe, LAMINA_OUT, 0); k++) {
+      cr_expect_eq(lm_probe_value(probe, LAMINA_OUT, 0)[k], rows[i].y[k], "row %zu: y[%lld] is %g",
+                   i, (long long)k, (double)lm_probe_value(probe, LAMINA_OUT, 0)[k]);
     }
-    ls_close(probe);
+    lm_probe_close(probe);
   }
 }
 

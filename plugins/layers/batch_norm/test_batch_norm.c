@@ -30,8 +30,10 @@ static void check(const char *settings, const char *declares)
 
 Test(batch_norm, passes_the_checklist)
 {
-  check("{epsilon: 0.1}", "reads:in0 reads:weight0 save:0 save:1 backward:0>0 fuses:out0 fuses:in0");
-  check("{epsilon: 0.1, affine: false}", "reads:in0 save:0 save:1 backward:0>0 fuses:out0 fuses:in0");
+  check("{epsilon: 0.1}",
+        "reads:in0 reads:weight0 save:0 save:1 backward:0>0 fuses:out0 fuses:in0");
+  check("{epsilon: 0.1, affine: false}",
+        "reads:in0 save:0 save:1 backward:0>0 fuses:out0 fuses:in0");
 }
 
 Test(batch_norm, equals_pytorch)
@@ -41,11 +43,11 @@ Test(batch_norm, equals_pytorch)
 }
 
 /* As a run begins: means 0, variances 1. */
-static void begin(struct ls_probe *probe)
+static void begin(struct lm_probe *probe)
 {
-  for (int64_t i = 0; i < ls_count(probe, LAMINA_STATE, MEAN); i++) {
-    ls_value(probe, LAMINA_STATE, MEAN)[i] = 0.0f;
-    ls_value(probe, LAMINA_STATE, VARIANCE)[i] = 1.0f;
+  for (int64_t i = 0; i < lm_probe_count(probe, LAMINA_STATE, MEAN); i++) {
+    lm_probe_value(probe, LAMINA_STATE, MEAN)[i] = 0.0f;
+    lm_probe_value(probe, LAMINA_STATE, VARIANCE)[i] = 1.0f;
   }
 }
 
@@ -60,14 +62,14 @@ static void expect_near(const char *what, const float *found, const double *expe
 /* Three batches of [4, 2, 5, 3]; then the last one in evaluation. */
 Test(batch_norm, running_statistics_and_evaluation_equal_pytorch)
 {
-  struct ls_probe *probe =
+  struct lm_probe *probe =
       ls_open("layer", "batch_norm", "{momentum: 0.25, affine: false}", "4x2x5x3", 2);
-  float *mean = ls_value(probe, LAMINA_STATE, MEAN);
-  float *variance = ls_value(probe, LAMINA_STATE, VARIANCE);
+  float *mean = lm_probe_value(probe, LAMINA_STATE, MEAN);
+  float *variance = lm_probe_value(probe, LAMINA_STATE, VARIANCE);
   begin(probe);
   for (int step = 0; step < 3; step++) {
     for (int i = 0; i < 120; i++) {
-      ls_value(probe, LAMINA_IN, 0)[i] = (float)oracle_batches[step * 120 + i];
+      lm_probe_value(probe, LAMINA_IN, 0)[i] = (float)oracle_batches[step * 120 + i];
     }
     ls_forward(probe, TRAINING, (uint64_t)step);
   }
@@ -77,18 +79,18 @@ Test(batch_norm, running_statistics_and_evaluation_equal_pytorch)
   memcpy(before[0], mean, sizeof before[0]);
   memcpy(before[1], variance, sizeof before[1]);
   ls_forward(probe, 0, 3);
-  expect_near("y", ls_value(probe, LAMINA_OUT, 0), oracle_evaluated, 120);
+  expect_near("y", lm_probe_value(probe, LAMINA_OUT, 0), oracle_evaluated, 120);
   cr_assert_eq(memcmp(before[0], mean, sizeof before[0]), 0);
   cr_assert_eq(memcmp(before[1], variance, sizeof before[1]), 0);
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 /* A frozen node runs as in evaluation, but with a backward to follow: its statistics are
  * constants, so that dx = scale / sigma dy. */
 Test(batch_norm, has_a_linear_gradient_when_frozen)
 {
-  struct ls_probe *probe = ls_open("layer", "batch_norm", "{epsilon: 0.25}", "3x5x2", 2);
-  ls_fill(probe, 5);
+  struct lm_probe *probe = ls_open("layer", "batch_norm", "{epsilon: 0.25}", "3x5x2", 2);
+  lm_probe_fill(probe, 5);
   const float mean[2] = {0.5f, -3.0f}, variance[2] = {0.75f, 3.75f}, scale[2] = {2.0f, -1.0f};
   ls_set(probe, LAMINA_STATE, MEAN, mean);
   ls_set(probe, LAMINA_STATE, VARIANCE, variance);
@@ -98,25 +100,25 @@ Test(batch_norm, has_a_linear_gradient_when_frozen)
   ls_backward(probe, LAMINA_MODE_KEEP, 0);
   for (int i = 0; i < 30; i++) {
     float factor = i % 2 == 0 ? 2.0f : -0.5f;
-    cr_expect_float_eq(ls_gradient(probe, LAMINA_IN, 0)[i],
-                       factor * ls_gradient(probe, LAMINA_OUT, 0)[i], 1e-6);
+    cr_expect_float_eq(lm_probe_gradient(probe, LAMINA_IN, 0)[i],
+                       factor * lm_probe_gradient(probe, LAMINA_OUT, 0)[i], 1e-6);
   }
-  cr_assert_eq(memcmp(mean, ls_value(probe, LAMINA_STATE, MEAN), sizeof mean), 0);
-  cr_assert_eq(memcmp(variance, ls_value(probe, LAMINA_STATE, VARIANCE), sizeof variance), 0);
-  ls_close(probe);
+  cr_assert_eq(memcmp(mean, lm_probe_value(probe, LAMINA_STATE, MEAN), sizeof mean), 0);
+  cr_assert_eq(memcmp(variance, lm_probe_value(probe, LAMINA_STATE, VARIANCE), sizeof variance), 0);
+  lm_probe_close(probe);
 }
 
 /* Around 10^4 floats are 2^-10 apart, and squares would lose everything. */
 Test(batch_norm, keeps_the_variance_of_numbers_with_a_large_mean)
 {
-  struct ls_probe *probe = ls_open("layer", "batch_norm", "{momentum: 1}", "1000x3", 2);
-  float *x = ls_value(probe, LAMINA_IN, 0);
+  struct lm_probe *probe = ls_open("layer", "batch_norm", "{momentum: 1}", "1000x3", 2);
+  float *x = lm_probe_value(probe, LAMINA_IN, 0);
   uint64_t seed = 5;
   double sum[3] = {0}, squares[3] = {0};
-  ls_fill(probe, 5);
+  lm_probe_fill(probe, 5);
   begin(probe);
   for (int i = 0; i < 3000; i++) {
-    x[i] = 10000.0f + (float)ls_number(&seed, 4096) / 1024.0f * (float)(1 + i % 3);
+    x[i] = 10000.0f + (float)lm_draw(&seed, 4096) / 1024.0f * (float)(1 + i % 3);
     sum[i % 3] += (double)x[i] - 10000.0;
   }
   for (int i = 0; i < 3000; i++) {
@@ -126,32 +128,34 @@ Test(batch_norm, keeps_the_variance_of_numbers_with_a_large_mean)
   ls_forward(probe, TRAINING, 0);
   for (int i = 0; i < 3; i++) {
     double mean = 10000.0 + sum[i] / 1000.0, variance = squares[i] / 999.0;
-    cr_expect_float_eq(ls_value(probe, LAMINA_STATE, MEAN)[i], mean, 1e-3);
-    cr_expect_float_eq(ls_value(probe, LAMINA_STATE, VARIANCE)[i], variance, 1e-4 * variance);
+    cr_expect_float_eq(lm_probe_value(probe, LAMINA_STATE, MEAN)[i], mean, 1e-3);
+    cr_expect_float_eq(lm_probe_value(probe, LAMINA_STATE, VARIANCE)[i], variance, 1e-4 * variance);
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 /* One row is its own mean: y = shift, nothing flows back, and the variance is 0. */
 Test(batch_norm, makes_shift_of_a_single_row)
 {
-  struct ls_probe *probe = ls_open("layer", "batch_norm", "{momentum: 1}", "1x3", 1);
-  ls_fill(probe, 5);
+  struct lm_probe *probe = ls_open("layer", "batch_norm", "{momentum: 1}", "1x3", 1);
+  lm_probe_fill(probe, 5);
   begin(probe);
   ls_forward(probe, TRAINING, 0);
   ls_backward(probe, TRAINING, 0);
   for (int i = 0; i < 3; i++) {
-    cr_expect_eq(ls_value(probe, LAMINA_OUT, 0)[i], ls_value(probe, LAMINA_WEIGHT, 1)[i]);
-    cr_expect_eq(ls_gradient(probe, LAMINA_IN, 0)[i], 0.0f);
-    cr_expect_eq(ls_value(probe, LAMINA_STATE, MEAN)[i], ls_value(probe, LAMINA_IN, 0)[i]);
-    cr_expect_eq(ls_value(probe, LAMINA_STATE, VARIANCE)[i], 0.0f);
+    cr_expect_eq(lm_probe_value(probe, LAMINA_OUT, 0)[i],
+                 lm_probe_value(probe, LAMINA_WEIGHT, 1)[i]);
+    cr_expect_eq(lm_probe_gradient(probe, LAMINA_IN, 0)[i], 0.0f);
+    cr_expect_eq(lm_probe_value(probe, LAMINA_STATE, MEAN)[i],
+                 lm_probe_value(probe, LAMINA_IN, 0)[i]);
+    cr_expect_eq(lm_probe_value(probe, LAMINA_STATE, VARIANCE)[i], 0.0f);
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(batch_norm, declares_weights_without_decay_and_its_states)
 {
-  struct ls_probe *probe = ls_open("layer", "batch_norm", NULL, "2x4x6", 1);
+  struct lm_probe *probe = ls_open("layer", "batch_norm", NULL, "2x4x6", 1);
   cr_assert_str_eq(probe->recording.weights[0].name, "scale");
   cr_assert_str_eq(probe->recording.weights[0].init, "{constant: {value: 1}}");
   cr_assert_str_eq(probe->recording.weights[1].name, "shift");
@@ -161,7 +165,7 @@ Test(batch_norm, declares_weights_without_decay_and_its_states)
   cr_assert(probe->recording.states[MEAN].value == 0.0 &&
             probe->recording.states[VARIANCE].value == 1.0);
   cr_assert_str_eq(probe->facts.notes[LAMINA_NOTE_PARAMETERS], "6 + 6");
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(batch_norm, refuses_settings_and_shapes_that_make_no_layer)

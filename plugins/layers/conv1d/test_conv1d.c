@@ -15,7 +15,7 @@ static void check(const char *settings, double terms)
       .name = "conv1d",
       .settings = settings,
       .shapes = shapes,
-      .declares = "reads:in0 reads:weight0",
+      .declares = "reads:in0 reads:weight0 fuses:out0 fuses:in0",
       .step = 0.5,
       .rounding = (terms + 1) * (terms + 1),
       .adding = 8.0,
@@ -46,26 +46,26 @@ Test(conv1d, equals_pytorch)
 /* Padding before alone makes y[t] a function of x[0] ... x[t]. */
 Test(conv1d, padded_before_alone_does_not_look_ahead)
 {
-  struct ls_probe *probe =
+  struct lm_probe *probe =
       ls_open("layer", "conv1d", "{filters: 1, kernel: 3, padding: [2, 0]}", "1x9", 1);
   float y[9];
-  ls_fill(probe, 5);
+  lm_probe_fill(probe, 5);
   ls_forward(probe, TRAINING, 0);
   for (int t = 0; t < 9; t++) {
-    y[t] = ls_value(probe, LAMINA_OUT, 0)[t];
+    y[t] = lm_probe_value(probe, LAMINA_OUT, 0)[t];
   }
-  ls_value(probe, LAMINA_IN, 0)[4] += 1.0f;
+  lm_probe_value(probe, LAMINA_IN, 0)[4] += 1.0f;
   ls_forward(probe, TRAINING, 0);
   for (int t = 0; t < 9; t++) {
-    bool same = ls_value(probe, LAMINA_OUT, 0)[t] == y[t];
+    bool same = lm_probe_value(probe, LAMINA_OUT, 0)[t] == y[t];
     cr_expect(same == (t < 4 || t > 6), "output %d", t);
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(conv1d, says_how_its_sizes_come_about)
 {
-  struct ls_probe *probe =
+  struct lm_probe *probe =
       ls_open("layer", "conv1d", "{filters: 4, kernel: 5, stride: 3, padding: 2}", "2x50x3", 1);
   const struct lm_declared *weight = &probe->recording.weights[WEIGHT];
   cr_assert_str_eq(probe->facts.notes[LAMINA_NOTE_SHAPE], "floor((50 + 4 - 5) / 3) + 1 = 17");
@@ -73,7 +73,7 @@ Test(conv1d, says_how_its_sizes_come_about)
                    "(5 * 3 + 1) * 4; a dense layer: (150 + 1) * 68 = 10268");
   cr_assert(weight->shape.type.rank == 3 && weight->shape.dims[0] == 5 &&
             weight->shape.dims[1] == 3 && weight->shape.dims[2] == 4);
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(conv1d, refuses_settings_and_shapes_that_make_no_layer)

@@ -79,21 +79,21 @@ Test(conv2d, with_circular_borders_commutes_with_shifts)
   static float x[7 * 9 * 3], y[7 * 9 * 7], shifted[7 * 9 * 7];
   const int64_t in[3] = {7, 9, 3};
   for (int i = 0; i < 3; i++) {
-    struct ls_probe *probe = ls_open("layer", "conv2d", settings[i], "1x7x9x3", 2);
-    const int64_t out[3] = {7, 9, ls_count(probe, LAMINA_OUT, 0) / 63};
-    ls_fill(probe, 5);
-    memcpy(x, ls_value(probe, LAMINA_IN, 0), sizeof x);
+    struct lm_probe *probe = ls_open("layer", "conv2d", settings[i], "1x7x9x3", 2);
+    const int64_t out[3] = {7, 9, lm_probe_count(probe, LAMINA_OUT, 0) / 63};
+    lm_probe_fill(probe, 5);
+    memcpy(x, lm_probe_value(probe, LAMINA_IN, 0), sizeof x);
     ls_forward(probe, TRAINING, 0);
-    memcpy(y, ls_value(probe, LAMINA_OUT, 0), (size_t)(63 * out[2]) * sizeof *y);
+    memcpy(y, lm_probe_value(probe, LAMINA_OUT, 0), (size_t)(63 * out[2]) * sizeof *y);
     for (int64_t k = 1; k < 63; k += 5) {
-      shift(x, in, k / 9, k % 9, ls_value(probe, LAMINA_IN, 0));
+      shift(x, in, k / 9, k % 9, lm_probe_value(probe, LAMINA_IN, 0));
       ls_forward(probe, TRAINING, 0);
       shift(y, out, k / 9, k % 9, shifted);
       cr_assert_eq(
-          memcmp(shifted, ls_value(probe, LAMINA_OUT, 0), (size_t)(63 * out[2]) * sizeof *y), 0,
-          "%s: shifted by %d", settings[i], (int)k);
+          memcmp(shifted, lm_probe_value(probe, LAMINA_OUT, 0), (size_t)(63 * out[2]) * sizeof *y),
+          0, "%s: shifted by %d", settings[i], (int)k);
     }
-    ls_close(probe);
+    lm_probe_close(probe);
   }
 }
 
@@ -122,16 +122,16 @@ Test(conv2d, says_how_its_sizes_come_about)
        "(2 * 2 * 1 + 1) * 1; a dense layer: (25 + 1) * 77 = 2002"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-    struct ls_probe *probe = ls_open("layer", "conv2d", rows[i].settings, rows[i].shapes, 1);
+    struct lm_probe *probe = ls_open("layer", "conv2d", rows[i].settings, rows[i].shapes, 1);
     cr_expect_str_eq(probe->facts.notes[LAMINA_NOTE_SHAPE], rows[i].size);
     cr_expect_str_eq(probe->facts.notes[LAMINA_NOTE_PARAMETERS], rows[i].parameters);
-    ls_close(probe);
+    lm_probe_close(probe);
   }
 }
 
 Test(conv2d, declares_its_weights_for_initializers_and_decay)
 {
-  struct ls_probe *probe =
+  struct lm_probe *probe =
       ls_open("layer", "conv2d", "{filters: 10, kernel: [3, 5], groups: 2}", "2x8x8x4", 1);
   const struct lm_declared *weight = &probe->recording.weights[WEIGHT];
   const struct lm_declared *bias = &probe->recording.weights[BIAS];
@@ -144,7 +144,7 @@ Test(conv2d, declares_its_weights_for_initializers_and_decay)
   cr_assert_str_eq(bias->name, "bias");
   cr_assert_str_eq(bias->init, "{constant: {value: 0}}");
   cr_assert(bias->flags == 0 && bias->shape.type.rank == 1 && bias->shape.dims[0] == 10);
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(conv2d, refuses_settings_and_shapes_that_make_no_layer)

@@ -20,7 +20,7 @@ static void check(const char *settings, double terms)
       .name = "conv_transpose2d",
       .settings = settings,
       .shapes = shapes,
-      .declares = "reads:in0 reads:weight0",
+      .declares = "reads:in0 reads:weight0 fuses:out0 fuses:in0",
       .step = 0.5,
       .rounding = (terms + 1) * (terms + 1),
       .adding = 8.0,
@@ -61,25 +61,25 @@ static double dot(const float *a, const float *b, int64_t n)
 /* <conv2d(a), b> = <a, conv_transpose2d(b)> with the same weights and no biases. */
 Test(conv_transpose2d, is_the_transpose_of_conv2d)
 {
-  struct ls_probe *down =
+  struct lm_probe *down =
       ls_open("layer", "conv2d", "{filters: 5, stride: 2, padding: 1, bias: false}", "2x7x9x3", 2);
-  struct ls_probe *up = ls_open("layer", "conv_transpose2d",
+  struct lm_probe *up = ls_open("layer", "conv_transpose2d",
                                 "{filters: 3, stride: 2, padding: 1, bias: false}", "2x4x5x5", 2);
-  ls_fill(down, 5);
-  ls_fill(up, 6);
-  ls_set(up, LAMINA_WEIGHT, WEIGHT, ls_value(down, LAMINA_WEIGHT, WEIGHT));
+  lm_probe_fill(down, 5);
+  lm_probe_fill(up, 6);
+  ls_set(up, LAMINA_WEIGHT, WEIGHT, lm_probe_value(down, LAMINA_WEIGHT, WEIGHT));
   ls_forward(down, TRAINING, 0);
   ls_forward(up, TRAINING, 0);
-  double there = dot(ls_value(down, LAMINA_OUT, 0), ls_value(up, LAMINA_IN, 0), 200);
-  double back = dot(ls_value(down, LAMINA_IN, 0), ls_value(up, LAMINA_OUT, 0), 378);
+  double there = dot(lm_probe_value(down, LAMINA_OUT, 0), lm_probe_value(up, LAMINA_IN, 0), 200);
+  double back = dot(lm_probe_value(down, LAMINA_IN, 0), lm_probe_value(up, LAMINA_OUT, 0), 378);
   cr_assert_float_eq(there, back, 1e-4);
-  ls_close(down);
-  ls_close(up);
+  lm_probe_close(down);
+  lm_probe_close(up);
 }
 
 Test(conv_transpose2d, says_how_its_sizes_come_about)
 {
-  struct ls_probe *probe =
+  struct lm_probe *probe =
       ls_open("layer", "conv_transpose2d",
               "{filters: 6, kernel: [5, 4], stride: 2, padding: [1, 0], output_padding: [1, 0]}",
               "1x7x3x4", 1);
@@ -90,7 +90,7 @@ Test(conv_transpose2d, says_how_its_sizes_come_about)
   cr_assert_str_eq(probe->facts.notes[LAMINA_NOTE_PARAMETERS], "5 * 4 * 6 * 4 + 6");
   cr_assert_eq(memcmp(weight->shape.dims, dims, sizeof dims), 0);
   cr_assert(weight->fan_in == 3 * 2 * 4 && weight->fan_out == 5 * 4 * 6);
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(conv_transpose2d, refuses_settings_and_shapes_that_make_no_layer)

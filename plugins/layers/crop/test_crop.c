@@ -12,7 +12,7 @@ static void check(const char *settings)
       .name = "crop",
       .settings = settings,
       .shapes = shapes,
-      .declares = "",
+      .declares = "fuses:out0 fuses:in0",
       .step = 0.5,
       .rounding = 32,
       .adding = 1.0, /* copies of a pixel: so many gradients meet */
@@ -35,15 +35,15 @@ Test(crop, equals_pytorch)
 
 Test(crop, takes_the_middle_when_no_offset_is_given)
 {
-  struct ls_probe *probe = ls_open("layer", "crop", "{size: [1, 3]}", "1x2x6x1", 1);
+  struct lm_probe *probe = ls_open("layer", "crop", "{size: [1, 3]}", "1x2x6x1", 1);
   for (int i = 0; i < 12; i++) {
-    ls_value(probe, LAMINA_IN, 0)[i] = (float)i;
+    lm_probe_value(probe, LAMINA_IN, 0)[i] = (float)i;
   }
   ls_forward(probe, 0, 0);
   for (int i = 0; i < 3; i++) {
-    cr_expect_eq(ls_value(probe, LAMINA_OUT, 0)[i], (float)(1 + i));
+    cr_expect_eq(lm_probe_value(probe, LAMINA_OUT, 0)[i], (float)(1 + i));
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(crop, refuses_settings_and_shapes_that_make_no_layer)

@@ -13,7 +13,7 @@ Test(global_avg_pool, passes_the_checklist)
       .kind = "layer",
       .name = "global_avg_pool",
       .shapes = shapes,
-      .declares = "",
+      .declares = "fuses:out0 fuses:in0",
       .step = 0.5,
       .rounding = 80,
   };
@@ -30,27 +30,27 @@ Test(global_avg_pool, equals_pytorch)
  * are such that no sum is rounded. */
 Test(global_avg_pool, does_not_see_shifts)
 {
-  struct ls_probe *probe = ls_open("layer", "global_avg_pool", NULL, "1x4x8x1", 1);
+  struct lm_probe *probe = ls_open("layer", "global_avg_pool", NULL, "1x4x8x1", 1);
   for (int by = 0; by < 32; by++) {
     for (int i = 0; i < 32; i++) {
-      ls_value(probe, LAMINA_IN, 0)[(i + by) % 32] = (float)(i * i);
+      lm_probe_value(probe, LAMINA_IN, 0)[(i + by) % 32] = (float)(i * i);
     }
     ls_forward(probe, 0, 0);
-    cr_assert_eq(ls_value(probe, LAMINA_OUT, 0)[0], 10416.0f / 32.0f);
+    cr_assert_eq(lm_probe_value(probe, LAMINA_OUT, 0)[0], 10416.0f / 32.0f);
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 /* One after the other, 250,000 numbers of 0.1 would add up with an error of 1e-3. */
 Test(global_avg_pool, keeps_its_digits_over_large_images)
 {
-  struct ls_probe *probe = ls_open("layer", "global_avg_pool", NULL, "1x500x500x1", 2);
+  struct lm_probe *probe = ls_open("layer", "global_avg_pool", NULL, "1x500x500x1", 2);
   for (int i = 0; i < 250000; i++) {
-    ls_value(probe, LAMINA_IN, 0)[i] = 0.1f;
+    lm_probe_value(probe, LAMINA_IN, 0)[i] = 0.1f;
   }
   ls_forward(probe, 0, 0);
-  cr_assert_float_eq(ls_value(probe, LAMINA_OUT, 0)[0], 0.1, 5e-6);
-  ls_close(probe);
+  cr_assert_float_eq(lm_probe_value(probe, LAMINA_OUT, 0)[0], 0.1, 5e-6);
+  lm_probe_close(probe);
 }
 
 Test(global_avg_pool, refuses_what_has_no_pixels)

@@ -25,10 +25,12 @@ static void check(const char *settings, const char *declares)
 
 Test(group_norm, passes_the_checklist)
 {
-  static const char *const weights = "reads:in0 reads:weight0 save:0 save:1 backward:0>0";
+  static const char *const weights =
+      "reads:in0 reads:weight0 save:0 save:1 backward:0>0 fuses:out0 fuses:in0";
   check("{epsilon: 0.1}", weights);
   check("{epsilon: 0.1, groups: 3}", weights);
-  check("{epsilon: 0.1, groups: 2, affine: false}", "reads:in0 save:0 save:1 backward:0>0");
+  check("{epsilon: 0.1, groups: 2, affine: false}",
+        "reads:in0 save:0 save:1 backward:0>0 fuses:out0 fuses:in0");
 }
 
 Test(group_norm, equals_pytorch)
@@ -40,26 +42,26 @@ Test(group_norm, equals_pytorch)
 /* Groups of samples have mean 0 and variance 1 afterwards, wherever they were before. */
 Test(group_norm, normalizes_each_group_even_with_a_large_mean)
 {
-  struct ls_probe *probe =
+  struct lm_probe *probe =
       ls_open("layer", "group_norm", "{groups: 2, affine: false}", "3x50x4", 2);
   uint64_t seed = 5;
   for (int i = 0; i < 600; i++) {
-    ls_value(probe, LAMINA_IN, 0)[i] =
-        (float)(i / 200 * 10000) + (float)ls_number(&seed, 4096) / 512.0f;
+    lm_probe_value(probe, LAMINA_IN, 0)[i] =
+        (float)(i / 200 * 10000) + (float)lm_draw(&seed, 4096) / 512.0f;
   }
   ls_forward(probe, TRAINING, 0);
   for (int group = 0; group < 6; group++) {
     double sum = 0.0, squares = 0.0;
     for (int i = 0; i < 100; i++) {
       int at = group / 2 * 200 + i / 2 * 4 + group % 2 * 2 + i % 2;
-      double y = (double)ls_value(probe, LAMINA_OUT, 0)[at];
+      double y = (double)lm_probe_value(probe, LAMINA_OUT, 0)[at];
       sum += y;
       squares += y * y;
     }
     cr_expect_float_eq(sum / 100.0, 0.0, 1e-3);
     cr_expect_float_eq(squares / 100.0, 1.0, 1e-4);
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(group_norm, refuses_settings_and_shapes_that_make_no_layer)

@@ -5,11 +5,11 @@
 #include "tests/support/layer_oracle.h"
 
 /* A permutation, far apart: no two inputs are near to each other, where the derivative jumps. */
-static void fill(struct ls_probe *probe, uint64_t seed)
+static void fill(struct lm_probe *probe, uint64_t seed)
 {
-  int64_t n = ls_count(probe, LAMINA_IN, 0);
+  int64_t n = lm_probe_count(probe, LAMINA_IN, 0);
   for (int64_t i = 0; i < n; i++) {
-    ls_value(probe, LAMINA_IN, 0)[i] = (float)((i * 7919 + (int64_t)seed) % n);
+    lm_probe_value(probe, LAMINA_IN, 0)[i] = (float)((i * 7919 + (int64_t)seed) % n);
   }
 }
 
@@ -21,7 +21,7 @@ static void check(const char *settings)
       .name = "max_pool1d",
       .settings = settings,
       .shapes = shapes,
-      .declares = "save:0",
+      .declares = "save:0 fuses:out0 fuses:in0",
       .fill = fill,
       .adding = 9.0, /* windows overlap: so many gradients meet */
   };

@@ -23,7 +23,7 @@ static void check(const char *settings, const char *const *shapes)
       .name = "max_pool2d",
       .settings = settings,
       .shapes = shapes,
-      .declares = "save:0",
+      .declares = "save:0 fuses:out0 fuses:in0",
       .fill = fill,
       .adding = 9.0, /* windows overlap: so many gradients meet */
   };
@@ -92,26 +92,26 @@ Test(max_pool2d, says_how_its_sizes_come_about)
        "floor((7 + 2 - 3) / 2) + 1 = 4, floor((6 + 1 - 3) / 2) + 1 = 3"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-    struct ls_probe *probe = ls_open("layer", "max_pool2d", rows[i].settings, rows[i].shapes, 1);
+    struct lm_probe *probe = ls_open("layer", "max_pool2d", rows[i].settings, rows[i].shapes, 1);
     cr_expect_str_eq(probe->facts.notes[LAMINA_NOTE_SHAPE], rows[i].size);
-    ls_close(probe);
+    lm_probe_close(probe);
   }
 }
 
 /* Pooling is no invariance: a shift by the stride comes out as one by 1, any other does not. */
 Test(max_pool2d, keeps_shifts_by_its_stride_alone)
 {
-  struct ls_probe *probe =
+  struct lm_probe *probe =
       ls_open("layer", "max_pool2d", "{kernel: [1, 2], stride: [1, 2]}", "1x1x12x1", 1);
   static const float x[12] = {0, 0, 5, 9, 3, 0, 7, 1, 0, 0, 0, 0};
   float y[3][6] = {{0}};
   for (int by = 0; by < 3; by++) {
     for (int i = 0; i < 12; i++) {
-      ls_value(probe, LAMINA_IN, 0)[i] = i < by ? 0.0f : x[i - by];
+      lm_probe_value(probe, LAMINA_IN, 0)[i] = i < by ? 0.0f : x[i - by];
     }
     ls_forward(probe, 0, 0);
     for (int i = 0; i < 6; i++) {
-      y[by][i] = ls_value(probe, LAMINA_OUT, 0)[i];
+      y[by][i] = lm_probe_value(probe, LAMINA_OUT, 0)[i];
     }
   }
   bool by_one = true, by_two = true;
@@ -120,7 +120,7 @@ Test(max_pool2d, keeps_shifts_by_its_stride_alone)
     by_two = by_two && y[2][i + 1] == y[0][i];
   }
   cr_assert(by_two && !by_one);
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(max_pool2d, refuses_settings_and_shapes_that_make_no_layer)

@@ -12,7 +12,7 @@ static void check(const char *settings)
       .name = "pad",
       .settings = settings,
       .shapes = shapes,
-      .declares = "",
+      .declares = "fuses:out0 fuses:in0",
       .step = 0.5,
       .rounding = 32,
       .adding = 16.0, /* copies of a pixel: so many gradients meet */
@@ -48,14 +48,15 @@ Test(pad, repeats_a_narrow_image)
       {"{padding: [0, 0, 3, 3], value: 7}", {7, 7, 7, 1, 2, 7, 7, 7}},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-    struct ls_probe *probe = ls_open("layer", "pad", rows[i].settings, "1x1x2x1", 1);
-    ls_value(probe, LAMINA_IN, 0)[0] = 1.0f;
-    ls_value(probe, LAMINA_IN, 0)[1] = 2.0f;
+    struct lm_probe *probe = ls_open("layer", "pad", rows[i].settings, "1x1x2x1", 1);
+    lm_probe_value(probe, LAMINA_IN, 0)[0] = 1.0f;
+    lm_probe_value(probe, LAMINA_IN, 0)[1] = 2.0f;
     ls_forward(probe, 0, 0);
     for (int k = 0; k < 8; k++) {
-      cr_expect_eq(ls_value(probe, LAMINA_OUT, 0)[k], rows[i].y[k], "row %zu, column %d", i, k);
+      cr_expect_eq(lm_probe_value(probe, LAMINA_OUT, 0)[k], rows[i].y[k], "row %zu, column %d", i,
+                   k);
     }
-    ls_close(probe);
+    lm_probe_close(probe);
   }
 }
 

@@ -12,7 +12,7 @@ static void check(const char *settings)
       .name = "upsample",
       .settings = settings,
       .shapes = shapes,
-      .declares = "",
+      .declares = "fuses:out0 fuses:in0",
       .step = 0.5,
       .rounding = 32,
       .adding = 24.0, /* copies of a pixel: so many gradients meet */
@@ -37,25 +37,25 @@ Test(upsample, equals_pytorch)
 /* One pixel stays one number, however large; corners keep their values when they are aligned. */
 Test(upsample, keeps_constants_and_aligned_corners)
 {
-  struct ls_probe *probe =
+  struct lm_probe *probe =
       ls_open("layer", "upsample", "{mode: bilinear, factor: 3}", "1x1x1x1", 1);
-  ls_value(probe, LAMINA_IN, 0)[0] = 0.1f;
+  lm_probe_value(probe, LAMINA_IN, 0)[0] = 0.1f;
   ls_forward(probe, 0, 0);
   for (int i = 0; i < 9; i++) {
-    cr_expect_float_eq(ls_value(probe, LAMINA_OUT, 0)[i], 0.1f, 1e-8);
+    cr_expect_float_eq(lm_probe_value(probe, LAMINA_OUT, 0)[i], 0.1f, 1e-8);
   }
-  ls_close(probe);
+  lm_probe_close(probe);
   probe = ls_open("layer", "upsample", "{mode: bilinear, factor: 7, align_corners: true}",
                   "1x2x2x1", 1);
   for (int i = 0; i < 4; i++) {
-    ls_value(probe, LAMINA_IN, 0)[i] = (float)i;
+    lm_probe_value(probe, LAMINA_IN, 0)[i] = (float)i;
   }
   ls_forward(probe, 0, 0);
   for (int i = 0; i < 4; i++) {
     int at = i / 2 * 13 * 14 + i % 2 * 13;
-    cr_expect_eq(ls_value(probe, LAMINA_OUT, 0)[at], (float)i);
+    cr_expect_eq(lm_probe_value(probe, LAMINA_OUT, 0)[at], (float)i);
   }
-  ls_close(probe);
+  lm_probe_close(probe);
 }
 
 Test(upsample, refuses_settings_and_shapes_that_make_no_layer)
