@@ -35,8 +35,8 @@ static int32_t infer(void *self, struct lamina_plan *plan)
 {
   const struct lamina_type *x = lamina_in(plan, 0);
   (void)self;
-  if (x == NULL) {
-    return LAMINA_E_SHAPE;
+  if (x == NULL || x->rank < 2) {
+    return lamina_fail(plan->call, LAMINA_E_SHAPE, "takes [N, ..., D]");
   }
   int64_t dims[] = {lamina_type_columns(x) + MORE};
   int64_t one[] = {1};
@@ -99,7 +99,7 @@ static int32_t backward(void *self, struct lamina_call *call)
   const struct lamina_view *dgain = lamina_grad(call, LAMINA_WEIGHT, 0, &to_gain);
   int64_t n = lamina_type_rows(&dy->type), d = lamina_type_columns(&dy->type);
   (void)self;
-  for (int64_t i = 0; i < d && to_gain == LAMINA_WRITE; i++) {
+  for (int64_t i = 0; i < d + MORE && to_gain == LAMINA_WRITE; i++) {
     ((float *)dgain->data)[i] = 0.0f;
   }
   for (int64_t i = 0; i < n * d; i++) {
