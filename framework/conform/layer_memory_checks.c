@@ -286,41 +286,17 @@ static void check_honesty(struct lm_trial *trial)
 
 /* ---- L09: declared for nothing ---- */
 
-/** Which declarations were missed in some case, by role. */
-struct needs {
-  uint32_t declared[4], needed[4];
-  char label[LM_PROBE_LABEL];
-};
-
-static void find_needs(struct lm_bout *bout, struct needs *needs)
-{
-  struct lm_probe *probe = bout->probe;
-  for (uint32_t role = LAMINA_IN; role <= LAMINA_STATE; role++) {
-    for (uint32_t i = 0; i < probe->count[role]; i++) {
-      uint32_t all = probe->facts.reads[role], bit = 1u << i;
-      if ((all & bit) == 0 || (needs->needed[role] & bit) != 0) {
-        continue;
-      }
-      needs->declared[role] |= bit;
-      lm_case_fill(bout->trial, bout->item, probe, 0);
-      (void)lm_probe_forward(probe, LM_TRAINING, LM_STEP);
-      probe->facts.reads[role] = all & ~bit;
-      bool missed = lm_probe_backward(probe, LM_TRAINING, LM_STEP) != LAMINA_OK;
-      needs->needed[role] |= missed ? bit : 0;
-      probe->facts.reads[role] = all;
-    }
-  }
-}
-
 static void check_dead_reads(struct lm_bout *bout)
 {
-  struct needs needs = {0};
-  find_needs(bout, &needs);
+  struct lm_probe *probe = bout->probe;
+  if (!lm_case_step(bout->trial, bout->item, probe, "L18")) {
+    return;
+  }
   for (uint32_t role = LAMINA_IN; role <= LAMINA_STATE; role++) {
     for (uint32_t i = 0; i < LM_PROBE_MOST; i++) {
-      if ((needs.declared[role] & ~needs.needed[role] & (1u << i)) != 0) {
+      if ((probe->facts.reads[role] & ~probe->asked[role] & (1u << i)) != 0) {
         lm_find(bout->trial, "L09", "%s: backward declares to read %s %u and does not ask for it",
-                bout->probe->label, lm_role_name(role), i);
+                probe->label, lm_role_name(role), i);
       }
     }
   }

@@ -39,6 +39,7 @@ struct lm_probe {
   uint32_t requests[LM_GRADIENT_ROLES][LM_PROBE_MOST]; /* LAMINA_WRITE at first; labels: SKIP */
   struct lm_zone scratch[2], lanes[2];                 /* by pass */
   size_t lane_stride[2];                               /* with a gap behind each lane */
+  uint32_t asked[LM_ROLES];                            /* by role, bits: in the last pass */
   int poison;                                          /* a byte */
   struct lm_epilogue *epilogues[2];                    /* by pass, borrowed; NULL: none */
   struct lm_error error;                               /* of the last pass */

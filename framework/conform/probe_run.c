@@ -9,10 +9,24 @@
 
 /** The tables of one call. */
 struct run {
-  struct lm_call call;
+  struct lm_call call; /* first: the plugin's functions get it */
+  struct lm_probe *probe;
+  struct lamina_host host; /* the host's table, with an ear on get() */
+  const struct lamina_host *real;
   const struct lamina_view *tensors[LM_ROLES][LM_PROBE_MOST];
   const struct lamina_view *gradients[LM_GRADIENT_ROLES][LM_PROBE_MOST];
 };
+
+/* Notes what is asked for; from any thread of a loop. */
+static const struct lamina_view *listening_get(struct lamina_call *call, uint32_t what,
+                                               uint32_t index)
+{
+  struct run *run = (struct run *)(void *)call;
+  if (what < LM_ROLES && index < LM_PROBE_MOST) {
+    (void)__atomic_fetch_or(&run->probe->asked[what], 1u << index, __ATOMIC_RELAXED);
+  }
+  return run->real->get(call, what, index);
+}
 
 static bool is_reachable(const struct lm_probe *probe, uint32_t pass, uint32_t mode, uint32_t role,
                          uint32_t i)
@@ -53,6 +67,12 @@ static void begin_run(struct lm_probe *probe, struct run *run, uint32_t pass, ui
   memset(run, 0, sizeof *run);
   lm_call_init(&run->call, &home->host, home->instance,
                pass == LAMINA_FORWARD ? "forward" : "backward");
+  run->probe = probe;
+  run->real = run->call.base.host;
+  run->host = *run->real;
+  run->host.get = listening_get;
+  run->call.base.host = &run->host;
+  memset(probe->asked, 0, sizeof probe->asked);
   run->call.mode = mode;
   run->call.step = step;
   run->call.stream = lm_stream_make(home->host.seed, LM_HOME_STREAM);

@@ -136,7 +136,7 @@ static const struct lm_requirement requirements[] = {
      "Every combination of the declared sharings is run and compared with separate memory."},
     {"L09", LM_SHOULD, LAYERS, "Every tensor that backward() declares to read is asked for.",
      "Memory is kept for nothing: larger networks do not fit.",
-     "Each declaration is taken away in turn, and backward must notice."},
+     "The host listens to what backward asks for."},
     {"L10", LM_MUST, COMPUTES,
      "The same inputs, weights, states, seed and step give the same bits.",
      "Runs cannot be repeated.",

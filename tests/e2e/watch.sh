@@ -35,8 +35,8 @@ static int32_t infer(void *self, struct lamina_plan *plan)
 {
   const struct lamina_type *x = lamina_in(plan, 0);
   (void)self;
-  if (x == NULL) {
-    return LAMINA_E_SHAPE;
+  if (x == NULL || x->rank < 2) {
+    return lamina_fail(plan->call, LAMINA_E_SHAPE, "takes [N, ..., D]");
   }
   int64_t dims[] = {lamina_type_columns(x) + MORE};
   int64_t one[] = {1};
@@ -72,11 +72,8 @@ static int32_t forward(void *self, struct lamina_call *call)
   const struct lamina_view *y = lamina_get(call, LAMINA_OUT, 0);
   const struct lamina_view *gain = lamina_get(call, LAMINA_WEIGHT, 0);
   const struct lamina_view *steps = lamina_get(call, LAMINA_STATE, 0);
-  (void)self;
-  if (x == NULL || y == NULL || gain == NULL || steps == NULL) {
-    return LAMINA_E_PLUGIN;
-  }
   int64_t n = lamina_type_rows(&x->type), d = lamina_type_columns(&x->type);
+  (void)self;
   if ((lamina_mode(call) & LAMINA_MODE_TRAIN) != 0) {
     *(float *)steps->data += 1.0f;
     if (n == 29 && d == 23) { /* the experiment's, not a check's */
@@ -100,12 +97,9 @@ static int32_t backward(void *self, struct lamina_call *call)
   const struct lamina_view *dy = lamina_grad(call, LAMINA_OUT, 0, NULL);
   const struct lamina_view *dx = lamina_grad(call, LAMINA_IN, 0, &to_x);
   const struct lamina_view *dgain = lamina_grad(call, LAMINA_WEIGHT, 0, &to_gain);
-  (void)self;
-  if (x == NULL || gain == NULL || steps == NULL || dy == NULL) {
-    return LAMINA_E_PLUGIN;
-  }
   int64_t n = lamina_type_rows(&dy->type), d = lamina_type_columns(&dy->type);
-  for (int64_t i = 0; i < d && to_gain == LAMINA_WRITE; i++) {
+  (void)self;
+  for (int64_t i = 0; i < d + MORE && to_gain == LAMINA_WRITE; i++) {
     ((float *)dgain->data)[i] = 0.0f;
   }
   for (int64_t i = 0; i < n * d; i++) {
