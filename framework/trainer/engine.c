@@ -50,7 +50,7 @@ static enum lamina_status lay_out_store(struct lm_engine *engine, enum lm_purpos
 {
   struct lm_experiment *experiment = engine->experiment;
   bool decay_all = experiment->train.decay_all != 0;
-  if (purpose == LM_TO_EVALUATE) {
+  if (purpose != LM_TO_TRAIN) {
     return lm_store_init(&engine->store, experiment->graph, NULL, decay_all, error);
   }
   struct lm_plan *plan = NULL;
@@ -175,7 +175,9 @@ enum lamina_status lm_engine_create(struct lm_experiment *experiment, enum lm_pu
     LM_TRY_OR(fail, status, make_updater(engine, error));
   }
   LM_TRY_OR(fail, status, make_executor(engine, error));
-  LM_TRY_OR(fail, status, make_portions(engine, error));
+  if (purpose != LM_TO_PREDICT) {
+    LM_TRY_OR(fail, status, make_portions(engine, error));
+  }
   *out = engine;
   return LAMINA_OK;
 

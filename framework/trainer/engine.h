@@ -30,12 +30,13 @@ struct lm_engine {
 
 /** What an engine is for. */
 enum lm_purpose {
-  LM_TO_TRAIN = 0,   /* weights initialised, updater made, transforms fitted by lm_engine_fit */
-  LM_TO_EVALUATE = 1 /* weights are loaded afterwards */
+  LM_TO_TRAIN = 0,    /* weights initialised, updater made, transforms fitted by lm_engine_fit */
+  LM_TO_EVALUATE = 1, /* weights are loaded afterwards */
+  LM_TO_PREDICT = 2   /* likewise, and there is no data: the portions stay empty */
 };
 
 /**
- * Makes an engine; the experiment's data must be open.
+ * Makes an engine; the experiment's data must be open unless it is LM_TO_PREDICT.
  * @param out  owned by the caller, release with lm_engine_free()
  */
 enum lamina_status lm_engine_create(struct lm_experiment *experiment, enum lm_purpose purpose,
