@@ -14,7 +14,12 @@ static const char KINDS[] = "iuf"; /* by LAMINA_DT_INT, _UINT, _FLOAT */
 void lm_field_list_release(struct lm_field_list *list)
 {
   for (uint32_t i = 0; i < list->count; i++) {
-    lm_free(list->items[i].name);
+    struct lm_declared_field *field = &list->items[i];
+    for (int64_t k = 0; field->names != NULL && k < field->classes; k++) {
+      lm_free(field->names[k]);
+    }
+    lm_free(field->names);
+    lm_free(field->name);
   }
   list->count = 0;
 }
@@ -73,6 +78,10 @@ static enum lamina_status parse_field(const json_t *object, struct lm_declared_f
   }
   LM_TRY(lm_shape_copy(&field->shape, &type, error));
   field->classes = json_integer_value(json_object_get(object, "classes"));
+  if (field->classes < 0) {
+    return lm_fail(error, LAMINA_E_INVALID, "field '%s' of its data has %lld classes", name,
+                   (long long)field->classes);
+  }
   field->exact = json_is_true(json_object_get(object, "exact"));
   field->name = lm_copy_text(name);
   return field->name == NULL ? lm_fail_memory(error, 0) : LAMINA_OK;

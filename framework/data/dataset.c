@@ -106,6 +106,7 @@ enum lamina_status lm_dataset_create_given(struct lm_host *host,
     *field = fields[i];
     field->shape.type.dims = field->shape.dims;
     field->name = lm_copy_text(fields[i].name);
+    field->names = NULL; /* the caller's */
     if (field->name == NULL) {
       lm_dataset_free(dataset);
       return lm_fail_memory(error, 0);

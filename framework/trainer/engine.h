@@ -43,6 +43,13 @@ enum lamina_status lm_engine_create(struct lm_experiment *experiment, enum lm_pu
                                     struct lm_engine **out, struct lm_error *error) LM_MUST_CHECK;
 void lm_engine_free(struct lm_engine *engine);
 
+/**
+ * Lets an engine that does not train work with another pool, which becomes its experiment's.
+ * Programs are made anew. Nothing changes on failure.
+ */
+enum lamina_status lm_engine_move(struct lm_engine *engine, struct lm_pool *pool,
+                                  struct lm_error *error) LM_MUST_CHECK;
+
 /** Lets the transforms learn from the training portion. */
 enum lamina_status lm_engine_fit(struct lm_engine *engine, struct lm_error *error) LM_MUST_CHECK;
 
