@@ -24,8 +24,8 @@ static enum lamina_status refuse(const struct lm_port *port, const char *what, i
                    port->name);
   }
   return lm_fail(error, LAMINA_E_SHAPE,
-                 "%s '%s' has %llu bytes, expected those of %lld samples %s of %zu bytes each",
-                 what, port->name, (unsigned long long)bytes, (long long)batch, shape, port->bytes);
+                 "%s '%s' has %llu bytes, expected %lld times the %zu of a sample %s", what,
+                 port->name, (unsigned long long)bytes, (long long)batch, port->bytes, shape);
 }
 
 static enum lamina_status check(const struct lamina_model *model, int64_t batch,

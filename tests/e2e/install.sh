@@ -26,7 +26,9 @@ done
 for page in lamina.1 lamina-experiment.5 lamina-plugins.7; do
   [ -n "$(find first -path "*/man/*/$page")" ] || fail "$page is not installed"
 done
-[ -n "$(find first -name lamina.pc)" ] || fail "lamina.pc is not installed"
+for file in lamina.pc liblamina.pc liblamina.so lamina.h; do
+  [ -n "$(find first -name $file)" ] || fail "$file is not installed"
+done
 [ -z "$(find first -name '*.la')" ] || fail "a .la file is installed"
 [ -z "$(find first -name 'test_*' -o -name 'layer_sin*')" ] || fail "a test is installed"
 
@@ -47,9 +49,20 @@ trained() {
     exit "$failures"
   ) || failures=$((failures + 1))
 }
+# embedded FOLDER: a program that uses the library of that folder.
+embedded() {
+  use "$1"
+  ran="the example of the library in $1"
+  PKG_CONFIG_SYSROOT_DIR=$work/$1 sh "$source/examples/embed/check.sh" "$source" "$program" \
+    "$(dirname "$(find "$work/$1" -name liblamina.so)")" >out 2>err
+  status=$?
+  wants 0 "20 digits"
+}
 trained first
+embedded first
 mv first second
 trained second
+embedded second
 for run in first second; do
   sed 's/, "seconds".*//' "elsewhere/$run/metrics.jsonl" >"$run.numbers"
 done
