@@ -17,43 +17,49 @@ static void expect_refused(int32_t status, const struct lamina_error *error, int
   "data: {train: {moons: {samples: 20}}}\nmodel: [dense: {units: 1}, square]\n" \
   "loss: bce\noptimizer: sgd\ntrain: {epochs: 1, batch: 10}\n"
 
+static void write_in(const char *folder, const char *name, const char *bytes, size_t size)
+{
+  char *path = in_folder(folder, name);
+  write_bytes(path, bytes, size);
+  lm_free(path);
+}
+
 Test(embed_refusals, of_files_tell_the_file_and_the_fault)
 {
-  char *folder = ls_folder_make();
-  char *path = model_in(folder, "moons", MOONS);
-  char *probed = model_in(folder, "probed", PROBED);
-  char *damaged = in_folder(folder, "damaged");
-  char *plain = in_folder(folder, "plain");
-  size_t size;
-  char *bytes = ls_file(folder, "moons/model.safetensors", &size);
-  write_bytes(in_folder(folder, "short"), bytes, size - 100);
-  bytes[size - 1] ^= 1;
-  write_bytes(damaged, bytes, size);
-  write_bytes(plain, "\2\0\0\0\0\0\0\0{}", 10);
-  const struct {
+  static const struct {
     const char *path;
     int32_t status;
     const char *words;
   } rows[] = {
-      {in_folder(folder, "nothing"), LAMINA_E_MISSING, "nothing: there is no such file"},
-      {folder, LAMINA_E_INVALID, "regular file"},
-      {in_folder(folder, "short"), LAMINA_E_INVALID, "short: "},
-      {damaged, LAMINA_E_INVALID, "damaged: "},
-      {plain, LAMINA_E_INVALID, "plain: "},
-      {probed, LAMINA_E_MISSING, "there is no layer 'square'"},
+      {"nothing", LAMINA_E_MISSING, "nothing: there is no such file"},
+      {".", LAMINA_E_INVALID, "regular file"},
+      {"short", LAMINA_E_INVALID, "short: "},
+      {"damaged", LAMINA_E_INVALID, "damaged: "},
+      {"plain", LAMINA_E_INVALID, "plain: "},
+      {"probed/model.safetensors", LAMINA_E_MISSING, "there is no layer 'square'"},
   };
+  const struct lamina_model_options options = {
+      .size = sizeof options, .plugin_path = ls_environment("LAMINA_TEST_PLUGINS")};
+  char *folder = ls_folder_make();
+  size_t size;
+  (void)train_in(folder, "moons", MOONS, 1);
+  (void)train_in(folder, "probed", PROBED, 1);
+  char *bytes = ls_file(folder, "moons/model.safetensors", &size);
+  write_in(folder, "short", bytes, size - 100);
+  bytes[size - 1] ^= 1;
+  write_in(folder, "damaged", bytes, size);
+  write_in(folder, "plain", "\2\0\0\0\0\0\0\0{}", 10);
+  lm_free(bytes);
   for (size_t i = 0; i < COUNT_OF(rows); i++) {
-    const struct lamina_model_options options = {
-        .size = sizeof options, .plugin_path = ls_environment("LAMINA_TEST_PLUGINS")};
+    char *path = in_folder(folder, rows[i].path);
     struct lamina_model *model = (struct lamina_model *)folder;
     struct lamina_error error;
-    int32_t status = lamina_model_load(rows[i].path, &options, &model, &error);
+    int32_t status = lamina_model_load(path, &options, &model, &error);
     expect_refused(status, &error, rows[i].status, rows[i].words);
     cr_expect_null(model);
-    cr_expect_eq(lamina_model_load(rows[i].path, &options, &model, NULL), rows[i].status);
+    cr_expect_eq(lamina_model_load(path, &options, &model, NULL), rows[i].status);
+    lm_free(path);
   }
-  lm_free(bytes);
-  lm_free(path);
   ls_folder_remove(folder);
 }
 
