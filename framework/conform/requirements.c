@@ -273,8 +273,7 @@ static const struct lm_requirement requirements[] = {
      "Results depend on the batch size that happens to be used for learning.",
      "The same samples are given in one batch and in several."},
 
-    {"V01", LM_MUST, SERVICE,
-     "The interface of its own name begins with its size; an unknown id has none.",
+    {"V01", LM_MUST, SERVICE, "Its interface begins with its size; an unknown id has none.",
      "Plugins call functions that are not there.", "Both are asked for."},
     {"V02", LM_MUST, SERVICE,
      "An interface \"lamina.gemm/1\" multiplies, adds and sets as lamina/gemm.h says, with the "

@@ -28,10 +28,7 @@ do_all() {
     diff "$name.md" settings | grep '^>'
     return 1
   fi
-  # Held until `lamina conform` is part of the program.
-  if lamina conform --help >conform.help 2>&1; then
-    lamina conform "./$plugin"
-  fi
+  lamina conform "./$plugin"
   lamina train "$name.yaml" --plugin-path . --run-dir run --quiet
   tail -n 1 run/metrics.jsonl | awk -F '"accuracy": ' '
     { accuracy = $NF + 0 }

@@ -16,7 +16,7 @@ static void check(const char *settings)
       .name = "avg_pool1d",
       .settings = settings,
       .shapes = shapes,
-      .declares = "",
+      .declares = "fuses:out0 fuses:in0",
       .step = 0.5,
       .rounding = 10,
       .adding = 9.0, /* windows overlap: so many gradients meet */

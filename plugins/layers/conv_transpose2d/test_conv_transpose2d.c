@@ -24,7 +24,7 @@ static void check(const char *settings, double terms)
       .name = "conv_transpose2d",
       .settings = settings,
       .shapes = shapes,
-      .declares = "reads:in0 reads:weight0",
+      .declares = "reads:in0 reads:weight0 fuses:out0 fuses:in0",
       .step = 0.5,
       .rounding = (terms + 1) * (terms + 1),
       .adding = 8.0,

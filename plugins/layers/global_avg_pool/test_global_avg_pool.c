@@ -17,7 +17,7 @@ Test(global_avg_pool, passes_the_checklist)
       .kind = "layer",
       .name = "global_avg_pool",
       .shapes = shapes,
-      .declares = "",
+      .declares = "fuses:out0 fuses:in0",
       .step = 0.5,
       .rounding = 80,
   };

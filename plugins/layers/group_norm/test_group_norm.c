@@ -29,10 +29,12 @@ static void check(const char *settings, const char *declares)
 
 Test(group_norm, passes_the_checklist)
 {
-  static const char *const weights = "reads:in0 reads:weight0 save:0 save:1 backward:0>0";
+  static const char *const weights =
+      "reads:in0 reads:weight0 save:0 save:1 backward:0>0 fuses:out0 fuses:in0";
   check("{epsilon: 0.1}", weights);
   check("{epsilon: 0.1, groups: 3}", weights);
-  check("{epsilon: 0.1, groups: 2, affine: false}", "reads:in0 save:0 save:1 backward:0>0");
+  check("{epsilon: 0.1, groups: 2, affine: false}",
+        "reads:in0 save:0 save:1 backward:0>0 fuses:out0 fuses:in0");
 }
 
 Test(group_norm, equals_pytorch)

@@ -25,7 +25,7 @@ static void check(const char *settings)
       .name = "max_pool1d",
       .settings = settings,
       .shapes = shapes,
-      .declares = "save:0",
+      .declares = "save:0 fuses:out0 fuses:in0",
       .fill = fill,
       .adding = 9.0, /* windows overlap: so many gradients meet */
   };

@@ -16,7 +16,7 @@ static void check(const char *settings)
       .name = "pad",
       .settings = settings,
       .shapes = shapes,
-      .declares = "",
+      .declares = "fuses:out0 fuses:in0",
       .step = 0.5,
       .rounding = 32,
       .adding = 16.0, /* copies of a pixel: so many gradients meet */
