@@ -16,6 +16,7 @@ import sys
 import tempfile
 
 import company
+import latency
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -236,6 +237,7 @@ def parse():
     parser.add_argument("--no-peer", action="store_true", help="leave PyTorch out")
     parser.add_argument("--no-gemm", action="store_true", help="leave single products out")
     parser.add_argument("--no-train", action="store_true", help="leave whole trainings out")
+    parser.add_argument("--no-latency", action="store_true", help="leave single samples out")
     parser.add_argument("--no-company", action="store_true",
                         help="leave out more threads than CPUs, and busy neighbours")
     options = parser.parse_args()
@@ -255,6 +257,7 @@ def main():
         ceilings = bench.ceilings()
         products = [] if bench.options.no_gemm else bench.products()
         trainings = {} if bench.options.no_train else bench.trainings()
+        waits = {} if bench.options.no_latency else latency.run(bench, HERE, find_torch(), folder)
         crowd = None if bench.options.no_company else company.run(bench)
     for threads, row in ceilings.items():
         print(f"\nceiling with {threads} threads: {row['gflops']} GFLOP/s ({row['isa']}), "
@@ -262,6 +265,8 @@ def main():
     print()
     if trainings:
         print_trainings(trainings, ceilings)
+    if waits:
+        latency.show(waits)
     if crowd:
         company.show(crowd)
     if products:

@@ -50,7 +50,8 @@ void lm_items_of(struct lm_value *section, struct lm_items *items);
 
 /* Sections. */
 enum lamina_status lm_build_train(struct lm_experiment *experiment, struct lm_error *error);
-enum lamina_status lm_build_data(struct lm_experiment *experiment, bool predict_only,
+enum lamina_status lm_build_data(struct lm_experiment *experiment,
+                                 const struct lm_experiment_options *options,
                                  struct lm_error *error);
 enum lamina_status lm_build_model(struct lm_experiment *experiment, struct lm_error *error);
 enum lamina_status lm_build_losses(struct lm_experiment *experiment, struct lm_error *error);

@@ -112,7 +112,7 @@ static enum lamina_status add_sources(struct lm_experiment *experiment,
                                   .record = &records[i].type,
                                   .classes = data->fields[i].classes,
                                   .classes_exact = data->fields[i].exact,
-                                  .where = data->instance->where};
+                                  .where = lm_dataset_where(data)};
     LM_TRY(lm_graph_add_source(experiment->graph, &spec, error));
   }
   return LAMINA_OK;
@@ -147,24 +147,10 @@ static enum lamina_status build_fields(struct lm_experiment *experiment,
   return status;
 }
 
-enum lamina_status lm_build_data(struct lm_experiment *experiment, bool predict_only,
-                                 struct lm_error *error)
+/* The data sets of the section; only that of train for predictions. */
+static enum lamina_status build_datasets(struct lm_experiment *experiment, struct lm_value *data,
+                                         bool predict_only, struct lm_error *error)
 {
-  char found[80];
-  struct lm_value *root = lm_config_root(experiment->config);
-  struct lm_value *data = lm_value_get(root, "data");
-  experiment->transforms.host = &experiment->host;
-  if (lm_value_is_null(data) || data->kind != LM_VALUE_MAP) {
-    return lm_fail_at(error, LAMINA_E_INVALID, data == NULL ? &root->where : &data->where,
-                      "'data' is %s, expected a map with train, and test or holdout",
-                      data == NULL ? "missing" : lm_value_describe(data, found, sizeof found));
-  }
-  LM_TRY(lm_value_check_keys(data, "data", lm_data_keys, lm_keys_count(lm_data_keys),
-                             sizeof lm_data_keys[0], error));
-  struct lm_value *source = lm_value_get(data, "source");
-  if (!lm_value_is_null(source)) {
-    LM_TRY(lm_value_text(source, "source", &experiment->data_source, error));
-  }
   struct lm_value *train = lm_value_get(data, "train");
   struct lm_value *test = lm_value_get(data, "test");
   struct lm_value *holdout = lm_value_get(data, "holdout");
@@ -182,8 +168,33 @@ enum lamina_status lm_build_data(struct lm_experiment *experiment, bool predict_
     LM_TRY(build_dataset(experiment, test, "test", &experiment->test_data, error));
     LM_TRY(compare_fields(experiment, error));
   }
-  if (!lm_value_is_null(holdout)) {
-    LM_TRY(build_holdout(experiment, holdout, error));
+  return lm_value_is_null(holdout) ? LAMINA_OK : build_holdout(experiment, holdout, error);
+}
+
+enum lamina_status lm_build_data(struct lm_experiment *experiment,
+                                 const struct lm_experiment_options *options,
+                                 struct lm_error *error)
+{
+  char found[80];
+  struct lm_value *root = lm_config_root(experiment->config);
+  struct lm_value *data = lm_value_get(root, "data");
+  experiment->transforms.host = &experiment->host;
+  if (lm_value_is_null(data) || data->kind != LM_VALUE_MAP) {
+    return lm_fail_at(error, LAMINA_E_INVALID, data == NULL ? &root->where : &data->where,
+                      "'data' is %s, expected a map with train, and test or holdout",
+                      data == NULL ? "missing" : lm_value_describe(data, found, sizeof found));
+  }
+  LM_TRY(lm_value_check_keys(data, "data", lm_data_keys, lm_keys_count(lm_data_keys),
+                             sizeof lm_data_keys[0], error));
+  struct lm_value *source = lm_value_get(data, "source");
+  if (!lm_value_is_null(source)) {
+    LM_TRY(lm_value_text(source, "source", &experiment->data_source, error));
+  }
+  if (options->fields != NULL) {
+    LM_TRY(lm_dataset_create_given(&experiment->host, options->fields, options->n_fields,
+                                   &experiment->train_data, error));
+  } else {
+    LM_TRY(build_datasets(experiment, data, options->predict_only, error));
   }
   return build_fields(experiment, lm_value_get(data, "transforms"), error);
 }

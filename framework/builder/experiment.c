@@ -75,14 +75,15 @@ static enum lamina_status check_sections(struct lm_experiment *experiment, struc
   return LAMINA_OK;
 }
 
-static enum lamina_status build(struct lm_experiment *experiment, bool predict_only,
-                                struct lm_error *error)
+static enum lamina_status build(struct lm_experiment *experiment,
+                                const struct lm_experiment_options *options, struct lm_error *error)
 {
+  bool predict_only = options->predict_only;
   LM_TRY(check_sections(experiment, error));
   LM_TRY(lm_build_train(experiment, error));
   LM_TRY(add_plugin_path(experiment, error));
   LM_TRY(lm_graph_create(&experiment->host, &experiment->graph, error));
-  LM_TRY(lm_build_data(experiment, predict_only, error));
+  LM_TRY(lm_build_data(experiment, options, error));
   LM_TRY(lm_build_model(experiment, error));
   if (!predict_only) {
     /* Metrics first: of a metric and a loss of one name, the metric's is a key of the logs. */
@@ -118,7 +119,7 @@ enum lamina_status lm_experiment_create(struct lm_config *config,
                                       .log = options->log,
                                       .log_arg = options->log_arg,
                                       .config = config};
-  enum lamina_status status = build(experiment, options->predict_only, error);
+  enum lamina_status status = build(experiment, options, error);
   if (status != LAMINA_OK) {
     lm_experiment_free(experiment);
     return status;

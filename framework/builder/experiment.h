@@ -66,6 +66,10 @@ struct lm_experiment_options {
   void (*log)(void *arg, int32_t level, const char *sentence); /* called from any thread */
   void *log_arg;
   bool predict_only; /* data.train is only what the model reads: no losses, metrics, optimizer */
+  /* With predict_only: the fields of records that the caller has, in place of data.train, whose
+     plugin and files are not looked for; borrowed; or NULL. */
+  const struct lm_declared_field *fields;
+  uint32_t n_fields;
 };
 
 /**

@@ -80,13 +80,20 @@ bool lm_kept_collect(struct lm_kept_list *list, const struct lm_experiment *expe
 
 /* ---- saving ---- */
 
+enum { OWN_METADATA = 4 };
+
+/* Texts of the metadata. */
+struct texts {
+  struct lm_text experiment, fields;
+};
+
 static enum lamina_status write_file(const char *path, const char *previous,
                                      const struct lm_model_content *content,
-                                     const struct lm_kept_list *list, const char *text,
+                                     const struct lm_kept_list *list, const struct texts *texts,
                                      struct lm_error *error)
 {
   size_t n_tensors = list->count + content->n_tensors;
-  size_t n_metadata = 3 + content->n_metadata;
+  size_t n_metadata = OWN_METADATA + content->n_metadata;
   struct lm_named_tensor *tensors = lm_alloc(n_tensors, sizeof *tensors);
   struct lm_metadata *metadata = lm_alloc(n_metadata, sizeof *metadata);
   enum lamina_status status;
@@ -104,9 +111,10 @@ static enum lamina_status write_file(const char *path, const char *previous,
   metadata[0] = (struct lm_metadata){
       "lamina.format", content->with_optimizer ? "lamina.checkpoint/1" : "lamina.model/1"};
   metadata[1] = (struct lm_metadata){"lamina.version", LM_VERSION};
-  metadata[2] = (struct lm_metadata){"lamina.experiment", text};
+  metadata[2] = (struct lm_metadata){"lamina.experiment", lm_text_get(&texts->experiment)};
+  metadata[3] = (struct lm_metadata){"lamina.fields", lm_text_get(&texts->fields)};
   for (size_t i = 0; i < content->n_metadata; i++) {
-    metadata[3 + i] = content->metadata[i];
+    metadata[OWN_METADATA + i] = content->metadata[i];
   }
   struct lm_safetensors file = {tensors, n_tensors, metadata, n_metadata};
   status = lm_safetensors_write(path, previous, &file, error);
@@ -121,17 +129,19 @@ enum lamina_status lm_model_save(const char *path, const char *previous,
                                  const struct lm_model_content *content, struct lm_error *error)
 {
   struct lm_kept_list list = {0};
-  struct lm_text text = {0};
+  struct texts texts = {0};
   enum lamina_status status;
-  lm_value_write(lm_config_root(content->experiment->config), &text);
-  if (!lm_text_ok(&text) ||
+  lm_value_write(lm_config_root(content->experiment->config), &texts.experiment);
+  lm_fields_write(content->experiment->train_data, &texts.fields);
+  if (!lm_text_ok(&texts.experiment) || !lm_text_ok(&texts.fields) ||
       !lm_kept_collect(&list, content->experiment, content->store, content->with_optimizer)) {
     status = lm_fail_memory(error, 0);
   } else {
-    status = write_file(path, previous, content, &list, lm_text_get(&text), error);
+    status = write_file(path, previous, content, &list, &texts, error);
   }
   lm_kept_release(&list);
-  lm_text_release(&text);
+  lm_text_release(&texts.experiment);
+  lm_text_release(&texts.fields);
   return status;
 }
 

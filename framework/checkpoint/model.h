@@ -3,7 +3,8 @@
  *
  * Tensors: "node/weight" and "node/state", "transform0/mean", and in a checkpoint
  * "optimizer/<state>/<node/weight>" and what the caller adds. Metadata: "lamina.experiment"
- * holds the resolved experiment, so a model file needs nothing beside it. Floor 8.
+ * holds the resolved experiment, "lamina.fields" what its data's records were, so a model file
+ * needs nothing beside it. Floor 8.
  */
 #ifndef LM_CHECKPOINT_MODEL_H
 #define LM_CHECKPOINT_MODEL_H
@@ -62,5 +63,27 @@ enum lamina_status lm_model_experiment(const struct lm_safetensors_file *file, c
                                        const char *const *overrides, size_t n_overrides,
                                        struct lm_config **out,
                                        struct lm_error *error) LM_MUST_CHECK;
+
+/** Fields of a data set's records, as a file tells of them; zero-initialise. */
+struct lm_field_list {
+  struct lm_declared_field items[LM_MAX_FACTS];
+  uint32_t count;
+};
+void lm_field_list_release(struct lm_field_list *list);
+
+/**
+ * Writes what a data set's records are, as JSON:
+ * [{"name": "input", "type": "f32", "shape": [64], "classes": 0, "exact": false}, ...]
+ */
+void lm_fields_write(const struct lm_dataset *dataset, struct lm_text *out);
+
+/**
+ * Reads a model file's fields, which stand for its data where there is none.
+ * @param list  released by the caller, also after a failure
+ * @return LAMINA_OK; LAMINA_E_INVALID when they are missing or not as written above
+ */
+enum lamina_status lm_model_fields(const struct lm_safetensors_file *file, const char *path,
+                                   struct lm_field_list *list,
+                                   struct lm_error *error) LM_MUST_CHECK;
 
 #endif

@@ -26,7 +26,6 @@ struct lm_cli {
   const char *run_dir, *plugin_path, *input, *output, *directory;
   const char *settings, *shapes, *only, *skip, *format, *timeout; /* conform */
   bool strict, in_process, rules, quick;
-  char *plugin_path_absolute; /* owned */
   char seed[64];
   uint32_t threads; /* 0: as many as make sense */
   struct lm_affinity affinity;

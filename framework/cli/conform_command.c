@@ -41,7 +41,7 @@ static enum lamina_status read_options(const struct lm_cli *cli, struct lm_confo
       .seed = seed == NULL ? 1 : strtoull(seed + 1, NULL, 10),
       .quick = cli->quick,
       .in_process = cli->in_process,
-      .registry = {.plugin_path = cli->plugin_path_absolute},
+      .registry = {.plugin_path = cli->plugin_path, .from_here = true},
   };
   if (cli->timeout != NULL) {
     long long seconds;

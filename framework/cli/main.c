@@ -163,7 +163,6 @@ int main(int argc, char **argv)
   }
   lm_registry_free(cli.registry);
   lm_pool_free(cli.pool);
-  lm_free(cli.plugin_path_absolute);
   status = flush_output(status, &error);
   if (status != LAMINA_OK) {
     (void)fprintf(stderr, "lamina: %s\n", error.text);

@@ -3,11 +3,9 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "cli/cli.h"
-#include "io/files.h"
 
 void lm_cli_log(void *arg, int32_t level, const char *sentence)
 {
@@ -19,44 +17,6 @@ void lm_cli_log(void *arg, int32_t level, const char *sentence)
                   sentence);
   }
   funlockfile(stderr);
-}
-
-/* Folders with ':' between them, those that are relative counted from here. */
-static char *absolute_list(const char *list)
-{
-  struct lm_text out = {0};
-  while (*list != '\0') {
-    size_t length = strcspn(list, ":");
-    char *folder = length == 0 ? NULL : lm_copy_bytes(list, length);
-    char *path = folder == NULL ? NULL : lm_path_absolute(folder, NULL);
-    bool failed = length > 0 && path == NULL;
-    if (path != NULL) {
-      lm_text_addf(&out, "%s%s", out.length == 0 ? "" : ":", path);
-    }
-    lm_free(folder);
-    lm_free(path);
-    if (failed) {
-      lm_text_release(&out);
-      return NULL;
-    }
-    list += length;
-    list += *list == ':' ? 1 : 0;
-  }
-  lm_text_add(&out, "");
-  return lm_text_take(&out);
-}
-
-/* The registry wants absolute folders, since it does not know whose working directory counts. */
-static enum lamina_status make_environment_absolute(struct lm_error *error)
-{
-  const char *list = getenv("LAMINA_PLUGIN_PATH");
-  if (list == NULL || list[0] == '\0') {
-    return LAMINA_OK;
-  }
-  char *absolute = absolute_list(list);
-  bool done = absolute != NULL && setenv("LAMINA_PLUGIN_PATH", absolute, 1) == 0;
-  lm_free(absolute);
-  return done ? LAMINA_OK : lm_fail_memory(error, 0);
 }
 
 static enum lamina_status read_load_seconds(struct lm_cli *cli, struct lm_error *error)
@@ -73,14 +33,9 @@ static enum lamina_status read_load_seconds(struct lm_cli *cli, struct lm_error 
 
 enum lamina_status lm_cli_start(struct lm_cli *cli, struct lm_error *error)
 {
-  struct lm_registry_options options = {.log = lm_cli_log, .log_arg = cli};
-  char *path = NULL;
+  struct lm_registry_options options = {
+      .plugin_path = cli->plugin_path, .from_here = true, .log = lm_cli_log, .log_arg = cli};
   LM_TRY(read_load_seconds(cli, error));
-  LM_TRY(make_environment_absolute(error));
-  if (cli->plugin_path != NULL && (path = absolute_list(cli->plugin_path)) == NULL) {
-    return lm_fail_memory(error, 0);
-  }
-  options.plugin_path = cli->plugin_path_absolute = path;
   return lm_registry_create(&options, &cli->registry, error);
 }
 

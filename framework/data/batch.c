@@ -8,6 +8,8 @@
  */
 #include "data/loader_internal.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 
 /* From LEAST on a batch is offered to a worker that is awake, which costs a fraction of a
@@ -130,18 +132,24 @@ static void begin_batch(struct lm_loader *loader, const int64_t *index, int64_t 
   loader->records.data = (void *)(uintptr_t)index; /* read only behind the view */
 }
 
+static enum lamina_status apply_all(struct lm_loader *loader, bool train, uint64_t epoch,
+                                    struct lm_error *error)
+{
+  for (uint32_t i = 0; i < loader->dataset->n_fields; i++) {
+    struct lm_field *field = &loader->fields[i];
+    for (uint32_t s = 0; s < field->n_stages; s++) {
+      LM_TRY(apply(loader, &field->stages[s], train, epoch, error));
+    }
+  }
+  return LAMINA_OK;
+}
+
 static enum lamina_status gather(struct lm_loader *loader, const struct lm_request *request,
                                  struct lm_error *error)
 {
   begin_batch(loader, request->index, request->n);
   LM_TRY(read_records(loader, request->index, request->n, error));
-  for (uint32_t i = 0; i < loader->dataset->n_fields; i++) {
-    struct lm_field *field = &loader->fields[i];
-    for (uint32_t s = 0; s < field->n_stages; s++) {
-      LM_TRY(apply(loader, &field->stages[s], request->train, request->epoch, error));
-    }
-  }
-  return LAMINA_OK;
+  return apply_all(loader, request->train, request->epoch, error);
 }
 
 /* The same, keeping how long it takes. */
@@ -239,6 +247,25 @@ enum lamina_status lm_loader_fill(struct lm_loader *loader, const int64_t *index
     loader->fields[i].data = loader->fields[i].buffers[loader->fields[i].last];
   }
   return LAMINA_OK;
+}
+
+enum lamina_status lm_loader_put(struct lm_loader *loader, const void *const *data, int64_t n,
+                                 struct lm_error *error)
+{
+  begin_batch(loader, loader->numbers, n);
+  for (uint32_t i = 0; i < loader->dataset->n_fields; i++) {
+    struct lm_field *field = &loader->fields[i];
+    size_t bytes = lm_shape_bytes(&field->raw_shape);
+    if (field->convert) {
+      struct lamina_view given = field->raw;
+      given.data = (void *)(uintptr_t)data[i]; /* read only */
+      (void)lm_loader_convert(&given, field->buffers[0]);
+    } else if (bytes > 0) {
+      memcpy(field->buffers[0], data[i], bytes);
+    }
+    field->data = field->buffers[field->last];
+  }
+  return apply_all(loader, false, 0, error);
 }
 
 double lm_loader_waited(const struct lm_loader *loader)

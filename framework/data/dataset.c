@@ -101,6 +101,41 @@ enum lamina_status lm_dataset_create(struct lm_host *host, const struct lm_insta
   return lm_dataset_adopt(host, instance, role, out, error);
 }
 
+enum lamina_status lm_dataset_create_given(struct lm_host *host,
+                                           const struct lm_declared_field *fields, uint32_t n,
+                                           struct lm_dataset **out, struct lm_error *error)
+{
+  struct lm_dataset *dataset = lm_alloc(1, sizeof *dataset);
+  *out = NULL;
+  if (dataset == NULL) {
+    return lm_fail_memory(error, sizeof *dataset);
+  }
+  dataset->host = host;
+  for (uint32_t i = 0; i < n; i++) {
+    struct lm_declared_field *field = &dataset->fields[dataset->n_fields++];
+    *field = fields[i];
+    field->shape.type.dims = field->shape.dims;
+    field->name = lm_copy_text(fields[i].name);
+    field->names = NULL; /* the caller's */
+    if (field->name == NULL) {
+      lm_dataset_free(dataset);
+      return lm_fail_memory(error, 0);
+    }
+  }
+  *out = dataset;
+  return LAMINA_OK;
+}
+
+const char *lm_dataset_label(const struct lm_dataset *dataset)
+{
+  return dataset->instance == NULL ? "the data given" : dataset->instance->label;
+}
+
+struct lm_where lm_dataset_where(const struct lm_dataset *dataset)
+{
+  return dataset->instance == NULL ? (struct lm_where){0} : dataset->instance->where;
+}
+
 enum lamina_status lm_dataset_open(struct lm_dataset *dataset, struct lm_error *error)
 {
   const struct lamina_dataset *table = &dataset->instance->plugin->table.dataset;

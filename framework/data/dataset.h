@@ -6,11 +6,11 @@
 
 #include "graph/recorder.h"
 
-/** A data set plugin in use. */
+/** A data set plugin in use, or only the fields of records that the caller has. */
 struct lm_dataset {
   struct lm_host *host;
-  struct lm_instance *instance;
-  char *role; /* "train" or "test": part of its random stream's name */
+  struct lm_instance *instance; /* NULL: records are given by lm_loader_put() */
+  char *role;                   /* "train" or "test": part of its random stream's name */
   struct lm_declared_field fields[LM_MAX_FACTS];
   uint32_t n_fields;
   uint32_t purposes; /* of random words, as infer() declares them */
@@ -26,6 +26,16 @@ enum lamina_status lm_dataset_adopt(struct lm_host *host, struct lm_instance *in
                                     const char *role, struct lm_dataset **out,
                                     struct lm_error *error) LM_MUST_CHECK;
 void lm_dataset_free(struct lm_dataset *dataset);
+
+/** A data set without a plugin: its fields are copied, its records are the caller's. */
+enum lamina_status lm_dataset_create_given(struct lm_host *host,
+                                           const struct lm_declared_field *fields, uint32_t n,
+                                           struct lm_dataset **out,
+                                           struct lm_error *error) LM_MUST_CHECK;
+
+/** Who it is and where the experiment has it, for messages. */
+const char *lm_dataset_label(const struct lm_dataset *dataset);
+struct lm_where lm_dataset_where(const struct lm_dataset *dataset);
 
 /** Loads the data; counts and classes are known afterwards. A set without records is refused. */
 enum lamina_status lm_dataset_open(struct lm_dataset *dataset,

@@ -25,6 +25,7 @@ void lm_loader_free(struct lm_loader *loader)
     lm_free(field->stages);
   }
   lm_free(loader->fields);
+  lm_free(loader->numbers);
   lm_free(loader);
 }
 
@@ -132,7 +133,7 @@ static enum lamina_status place_stages(struct lm_field *field, struct lm_error *
 
 static enum lamina_status add_spares(struct lm_loader *loader, struct lm_error *error)
 {
-  if (lm_pool_threads(loader->dataset->host->pool) == 1) {
+  if (loader->dataset->instance == NULL || lm_pool_threads(loader->dataset->host->pool) == 1) {
     return LAMINA_OK;
   }
   for (uint32_t i = 0; i < loader->dataset->n_fields; i++) {
@@ -162,14 +163,31 @@ static enum lamina_status make_field(struct lm_loader *loader, uint32_t index,
   field->convert = !lamina_type_is_f32(&field->raw.type) && !lamina_type_is_i32(&field->raw.type);
   if (field->convert && !is_convertible(&field->raw.type)) {
     char text[160];
-    return lm_fail_at(error, LAMINA_E_UNSUPPORTED, &loader->dataset->instance->where,
+    struct lm_where where = lm_dataset_where(loader->dataset);
+    return lm_fail_at(error, LAMINA_E_UNSUPPORTED, &where,
                       "%s: field '%s' is %s, which cannot be made into float32",
-                      loader->dataset->instance->label, declared->name,
+                      lm_dataset_label(loader->dataset), declared->name,
                       lm_shape_format(&field->raw.type, loader->largest, text, sizeof text));
   }
   loader->raw_table[index] = &field->raw;
   LM_TRY(make_stages(loader, field, declared->name, transforms, error));
   return place_stages(field, error);
+}
+
+/* Transforms may ask for the number of a record. */
+static enum lamina_status number_records(struct lm_loader *loader, struct lm_error *error)
+{
+  if (loader->dataset->instance != NULL) {
+    return LAMINA_OK;
+  }
+  loader->numbers = lm_alloc((size_t)loader->largest, sizeof *loader->numbers);
+  if (loader->numbers == NULL) {
+    return lm_fail_memory(error, (size_t)loader->largest * sizeof *loader->numbers);
+  }
+  for (int64_t i = 0; i < loader->largest; i++) {
+    loader->numbers[i] = i;
+  }
+  return LAMINA_OK;
 }
 
 enum lamina_status lm_loader_create(struct lm_dataset *dataset, struct lm_transforms *transforms,
@@ -190,6 +208,7 @@ enum lamina_status lm_loader_create(struct lm_dataset *dataset, struct lm_transf
     LM_TRY_OR(fail, status, make_field(loader, i, transforms, error));
   }
   LM_TRY_OR(fail, status, add_spares(loader, error));
+  LM_TRY_OR(fail, status, number_records(loader, error));
   lm_call_init(&loader->read_call, dataset->host, dataset->instance, "read");
   loader->read_call.tensors[LAMINA_OUT] = (struct lm_views){loader->raw_table, dataset->n_fields};
   *out = loader;

@@ -35,6 +35,15 @@ void lm_loader_free(struct lm_loader *loader);
 enum lamina_status lm_loader_fill(struct lm_loader *loader, const int64_t *index, int64_t n,
                                   bool train, uint64_t epoch, struct lm_error *error) LM_MUST_CHECK;
 
+/**
+ * Makes a batch of records that the caller has: for a data set made by lm_dataset_create_given().
+ * Random transforms do not act. Nothing is allocated.
+ * @param data  by field: n records in the field's own type, one behind the other
+ * @param n     0 to the loader's largest
+ */
+enum lamina_status lm_loader_put(struct lm_loader *loader, const void *const *data, int64_t n,
+                                 struct lm_error *error) LM_MUST_CHECK;
+
 /** Data of a field of the batch made last; borrowed, to be asked for again after each batch. */
 void *lm_loader_data(const struct lm_loader *loader, uint32_t field);
 

@@ -53,6 +53,7 @@ struct lm_loader {
   struct lm_field *fields;
   const struct lamina_view *raw_table[LM_MAX_FACTS];
   struct lm_call read_call;
+  int64_t *numbers; /* [largest] of records that are given, 0 on; NULL: each batch has its own */
   int64_t record_dims[1];
   struct lamina_view records;
 

@@ -26,6 +26,7 @@ struct lm_declared_field {
   struct lm_shape shape;
   int64_t classes;
   bool exact;
+  char **names; /* [classes] of a field that a model file tells of; NULL: not known */
 };
 
 /** What one infer() declares; release with lm_recording_release(). */

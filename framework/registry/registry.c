@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "io/files.h"
 #include "registry/registry_internal.h"
 
 void lm_registry_log(const struct lm_registry *registry, int32_t level, const char *format, ...)
@@ -30,6 +31,46 @@ static const char *environment(const char *name)
   return getauxval(AT_SECURE) != 0 ? NULL : getenv(name);
 }
 
+/* Folders with ':' between them, those that are relative counted from here. */
+static char *absolute_list(const char *list)
+{
+  struct lm_text out = {0};
+  while (*list != '\0') {
+    size_t length = strcspn(list, ":");
+    char *folder = length == 0 ? NULL : lm_copy_bytes(list, length);
+    char *path = folder == NULL ? NULL : lm_path_absolute(folder, NULL);
+    bool failed = length > 0 && path == NULL;
+    if (path != NULL) {
+      lm_text_addf(&out, "%s%s", out.length == 0 ? "" : ":", path);
+    }
+    lm_free(folder);
+    lm_free(path);
+    if (failed) {
+      lm_text_release(&out);
+      return NULL;
+    }
+    list += length;
+    list += *list == ':' ? 1 : 0;
+  }
+  lm_text_add(&out, "");
+  return lm_text_take(&out);
+}
+
+static enum lamina_status add_list(struct lm_registry *registry, enum lm_origin origin,
+                                   const char *list, bool from_here, struct lm_error *error)
+{
+  if (list == NULL || !from_here) {
+    return list == NULL ? LAMINA_OK : lm_search_add_list(&registry->search, origin, list, error);
+  }
+  char *absolute = absolute_list(list);
+  if (absolute == NULL) {
+    return lm_fail_memory(error, 0);
+  }
+  enum lamina_status status = lm_search_add_list(&registry->search, origin, absolute, error);
+  lm_free(absolute);
+  return status;
+}
+
 static enum lamina_status fill(struct lm_registry *registry,
                                const struct lm_registry_options *options, struct lm_error *error)
 {
@@ -39,13 +80,11 @@ static enum lamina_status fill(struct lm_registry *registry,
     registry->log = options->log;
     registry->log_arg = options->log_arg;
   }
-  if (options != NULL && options->plugin_path != NULL) {
-    LM_TRY(lm_search_add_list(&registry->search, LM_FROM_OPTION, options->plugin_path, error));
-  }
+  const char *given = options == NULL ? NULL : options->plugin_path;
   const char *path = environment("LAMINA_PLUGIN_PATH");
-  if (path != NULL) {
-    LM_TRY(lm_search_add_list(&registry->search, LM_FROM_ENVIRONMENT, path, error));
-  }
+  bool from_here = options != NULL && options->from_here;
+  LM_TRY(add_list(registry, LM_FROM_OPTION, given, from_here, error));
+  LM_TRY(add_list(registry, LM_FROM_ENVIRONMENT, path, from_here, error));
   return lm_search_add_own(&registry->search, error);
 }
 

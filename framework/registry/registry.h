@@ -56,6 +56,8 @@ struct lm_registry;
 /** How to look for plugins. */
 struct lm_registry_options {
   const char *plugin_path; /* --plugin-path: directories with ':' between them; or NULL */
+  bool from_here; /* directories that are not absolute count from the working directory; else they
+                     are refused */
   /* Told about each decision (LAMINA_DEBUG=loader) and each warning; may be NULL. */
   void (*log)(void *arg, int32_t level, const char *sentence);
   void *log_arg;
@@ -63,8 +65,9 @@ struct lm_registry_options {
 
 /**
  * Makes a registry. Search order: options->plugin_path, LAMINA_PLUGIN_PATH (ignored under
- * AT_SECURE), directories added later, the folders beside the program (its own build tree, its
- * own prefix), the directory configured at build. Below each directory D, D/.libs counts too.
+ * AT_SECURE), directories added later, the folders beside the program, or beside the shared
+ * library that the runtime is in (its own build tree, its own prefix), the directory configured
+ * at build. Below each directory D, D/.libs counts too.
  * @param out  owned by the caller, release with lm_registry_free()
  */
 enum lamina_status lm_registry_create(const struct lm_registry_options *options,

@@ -80,6 +80,10 @@ enum lamina_status lm_search_add_own(struct lm_search *search,
 enum lamina_status lm_search_add_beside(struct lm_search *search, const char *program,
                                         const char *configured,
                                         struct lm_error *error) LM_MUST_CHECK;
+/** The folders around the shared library whose file is `library`, likewise. */
+enum lamina_status lm_search_add_around(struct lm_search *search, const char *library,
+                                        const char *configured,
+                                        struct lm_error *error) LM_MUST_CHECK;
 void lm_search_release(struct lm_search *search);
 
 /** A folder as it is now: the directories of the search path, and .libs below them. */

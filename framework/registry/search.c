@@ -3,12 +3,15 @@
  *
  * The folders beside the program make an uninstalled tree and a moved prefix work without a
  * path compiled in: <program>/plugins/.libs is the build tree's, and the configured directory
- * is also looked for from the program's folder, as ../lib/.../lamina/1. The linker's own
- * variables and the current directory play no part.
+ * is also looked for from the program's folder, as ../lib/.../lamina/1. Where the runtime is a
+ * shared library in somebody else's program, its own folder counts, and not that program's. The
+ * linker's own variables and the current directory play no part.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -160,13 +163,54 @@ out:
   return status;
 }
 
+/* The part of the configured directory below the folder of libraries: "lamina/1". */
+static const char *below_libraries(const char *configured)
+{
+  const char *last = strrchr(configured, '/');
+  while (last != NULL && last > configured && *--last != '/') {
+  }
+  return last == NULL ? configured : last + 1;
+}
+
+enum lamina_status lm_search_add_around(struct lm_search *search, const char *library,
+                                        const char *configured, struct lm_error *error)
+{
+  char *folder = lm_copy_text(library);
+  if (folder == NULL) {
+    return lm_fail_memory(error, strlen(library));
+  }
+  (void)cut_last(folder);
+  enum lamina_status status = add_existing(search, folder, below_libraries(configured), error);
+  if (status == LAMINA_OK && strcmp(cut_last(folder), ".libs") == 0) { /* libtool's own tree */
+    status = add_existing(search, folder, "plugins/.libs", error);
+  }
+  lm_free(folder);
+  return status;
+}
+
+static bool own_program(char path[PATH_MAX])
+{
+  ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+  path[length > 0 ? length : 0] = '\0';
+  return path[0] == '/';
+}
+
+/* The file of the shared library that this code is in; false when it is in the program itself. */
+static bool own_library(char path[PATH_MAX])
+{
+  Dl_info info;
+  struct link_map *map = NULL;
+  bool found = dladdr1(LM_PLUGIN_DIR, &info, (void **)&map, RTLD_DL_LINKMAP) != 0;
+  return found && map != NULL && map->l_name[0] != '\0' && realpath(map->l_name, path) != NULL;
+}
+
 enum lamina_status lm_search_add_own(struct lm_search *search, struct lm_error *error)
 {
-  char program[PATH_MAX];
-  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-  if (length > 0 && program[0] == '/') {
-    program[length] = '\0';
-    LM_TRY(lm_search_add_beside(search, program, LM_PLUGIN_DIR, error));
+  char path[PATH_MAX];
+  if (own_library(path)) {
+    LM_TRY(lm_search_add_around(search, path, LM_PLUGIN_DIR, error));
+  } else if (own_program(path)) {
+    LM_TRY(lm_search_add_beside(search, path, LM_PLUGIN_DIR, error));
   }
   return lm_search_add(search, LM_FROM_BUILD, LM_PLUGIN_DIR, strlen(LM_PLUGIN_DIR), error);
 }

@@ -50,7 +50,7 @@ static enum lamina_status lay_out_store(struct lm_engine *engine, enum lm_purpos
 {
   struct lm_experiment *experiment = engine->experiment;
   bool decay_all = experiment->train.decay_all != 0;
-  if (purpose == LM_TO_EVALUATE) {
+  if (purpose != LM_TO_TRAIN) {
     return lm_store_init(&engine->store, experiment->graph, NULL, decay_all, error);
   }
   struct lm_plan *plan = NULL;
@@ -98,7 +98,14 @@ static enum lamina_status make_updater(struct lm_engine *engine, struct lm_error
   return status;
 }
 
-static enum lamina_status make_executor(struct lm_engine *engine, struct lm_error *error)
+static enum lamina_status make_executor(struct lm_engine *engine, struct lm_executor **out,
+                                        struct lm_error *error)
+{
+  struct lm_executor_options options = {.keep = engine->keep};
+  return lm_executor_create(engine->experiment->graph, &engine->store, &options, out, error);
+}
+
+static enum lamina_status prepare_executor(struct lm_engine *engine, struct lm_error *error)
 {
   struct lm_experiment *experiment = engine->experiment;
   engine->keep = lm_alloc(experiment->graph->n_nodes, sizeof *engine->keep);
@@ -108,8 +115,18 @@ static enum lamina_status make_executor(struct lm_engine *engine, struct lm_erro
   for (uint32_t i = 0; i < experiment->n_outputs; i++) {
     engine->keep[experiment->outputs[i]] = true;
   }
-  struct lm_executor_options options = {.keep = engine->keep};
-  return lm_executor_create(experiment->graph, &engine->store, &options, &engine->executor, error);
+  return make_executor(engine, &engine->executor, error);
+}
+
+enum lamina_status lm_engine_move(struct lm_engine *engine, struct lm_pool *pool,
+                                  struct lm_error *error)
+{
+  struct lm_executor *executor;
+  LM_TRY(make_executor(engine, &executor, error));
+  lm_executor_free(engine->executor);
+  engine->executor = executor;
+  engine->experiment->host.pool = pool;
+  return LAMINA_OK;
 }
 
 /* ---- data ---- */
@@ -174,8 +191,10 @@ enum lamina_status lm_engine_create(struct lm_experiment *experiment, enum lm_pu
     LM_TRY_OR(fail, status, initialise(engine, error));
     LM_TRY_OR(fail, status, make_updater(engine, error));
   }
-  LM_TRY_OR(fail, status, make_executor(engine, error));
-  LM_TRY_OR(fail, status, make_portions(engine, error));
+  LM_TRY_OR(fail, status, prepare_executor(engine, error));
+  if (purpose != LM_TO_PREDICT) {
+    LM_TRY_OR(fail, status, make_portions(engine, error));
+  }
   *out = engine;
   return LAMINA_OK;
 

@@ -30,17 +30,25 @@ struct lm_engine {
 
 /** What an engine is for. */
 enum lm_purpose {
-  LM_TO_TRAIN = 0,   /* weights initialised, updater made, transforms fitted by lm_engine_fit */
-  LM_TO_EVALUATE = 1 /* weights are loaded afterwards */
+  LM_TO_TRAIN = 0,    /* weights initialised, updater made, transforms fitted by lm_engine_fit */
+  LM_TO_EVALUATE = 1, /* weights are loaded afterwards */
+  LM_TO_PREDICT = 2   /* likewise, and there is no data: the portions stay empty */
 };
 
 /**
- * Makes an engine; the experiment's data must be open.
+ * Makes an engine; the experiment's data must be open unless it is LM_TO_PREDICT.
  * @param out  owned by the caller, release with lm_engine_free()
  */
 enum lamina_status lm_engine_create(struct lm_experiment *experiment, enum lm_purpose purpose,
                                     struct lm_engine **out, struct lm_error *error) LM_MUST_CHECK;
 void lm_engine_free(struct lm_engine *engine);
+
+/**
+ * Lets an engine that does not train work with another pool, which becomes its experiment's.
+ * Programs are made anew. Nothing changes on failure.
+ */
+enum lamina_status lm_engine_move(struct lm_engine *engine, struct lm_pool *pool,
+                                  struct lm_error *error) LM_MUST_CHECK;
 
 /** Lets the transforms learn from the training portion. */
 enum lamina_status lm_engine_fit(struct lm_engine *engine, struct lm_error *error) LM_MUST_CHECK;

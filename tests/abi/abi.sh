@@ -25,7 +25,8 @@ abi_version() {
 }
 
 abi_list() {
-  awk -f "$here/structs.awk" -v mode=list "$include"/lamina/*.h
+  # lamina.h is for programs that embed the library, and no part of the ABI of plugins.
+  ls "$include"/lamina/*.h | grep -v '/lamina\.h$' | xargs awk -f "$here/structs.awk" -v mode=list
 }
 
 abi_layout() {

@@ -13,4 +13,15 @@ for experiment in "$source"/plugins/*/*/*.yaml; do
 done
 TSAN_OPTIONS="halt_on_error=0:exitcode=66:second_deadlock_stack=1${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
 export TSAN_OPTIONS
-exec "$build/tests/abi/many" 8 2 "${LAMINA_TEST_PLUGINS:-$build/plugins/.libs}" "$@"
+"$build/tests/abi/many" 8 2 "${LAMINA_TEST_PLUGINS:-$build/plugins/.libs}" "$@" || exit 1
+
+# Models in other programs.
+folder=$(mktemp -d "${TMPDIR:-/tmp}/lamina-threads-XXXXXX") || exit 99
+trap 'rm -rf "$folder"' EXIT
+LAMINA_PLUGIN_PATH=${LAMINA_TEST_PLUGINS:-$build/plugins/.libs}
+export LAMINA_PLUGIN_PATH
+for name in iris moons; do
+  "$build/lamina" train "$source/configs/$name.yaml" --set train.epochs=1 --quiet \
+    --run-dir "$folder/$name" >"$folder/out" || exit 1
+done
+"$build/tests/abi/embedded" 6 3 "$folder/iris/model.safetensors" "$folder/moons/model.safetensors"

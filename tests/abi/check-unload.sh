@@ -47,4 +47,11 @@ for experiment in "$source"/plugins/*/*/*.yaml; do
     *) grep -q LAMINA_DATA "$experiment" || set -- "$@" "$experiment" ;;
   esac
 done
-checked "$many" 1 2 "$folder/plugins" "$@"
+checked "$many" 1 2 "$folder/plugins" "$@" || exit 1
+
+# Models in other programs.
+LAMINA_PLUGIN_PATH=$plugins
+export LAMINA_PLUGIN_PATH
+"$build/lamina" train "$source/configs/iris.yaml" --set train.epochs=1 --quiet \
+  --run-dir "$folder/iris" >"$folder/out" || exit 1
+checked "$build/tests/abi/embedded" 2 2 "$folder/iris/model.safetensors"

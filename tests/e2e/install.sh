@@ -26,7 +26,7 @@ done
 for page in lamina.1 lamina-experiment.5 lamina-plugins.7; do
   [ -n "$(find first -path "*/man/*/$page")" ] || fail "$page is not installed"
 done
-for file in lamina.pc lamina.m4; do
+for file in lamina.pc lamina.m4 liblamina.pc liblamina.so lamina.h; do
   [ -n "$(find first -name "$file")" ] || fail "$file is not installed"
 done
 [ -z "$(find first -name '*.la')" ] || fail "a .la file is installed"
@@ -49,9 +49,40 @@ trained() {
     exit "$failures"
   ) || failures=$((failures + 1))
 }
+# embedded FOLDER: a program that uses the library of that folder.
+embedded() {
+  use "$1"
+  ran="the example of the library in $1"
+  PKG_CONFIG_SYSROOT_DIR=$work/$1 sh "$source/examples/embed/check.sh" "$source" "$program" \
+    "$(dirname "$(find "$work/$1" -name liblamina.so)")" >out 2>err
+  status=$?
+  wants 0 "20 digits"
+}
 trained first
+embedded first
 mv first second
 trained second
+embedded second
+
+# The commands of README.md.
+use second
+libraries=$(dirname "$(find second -name liblamina.so)")
+mkdir -p tree/data tree/examples tree/runs
+cp "$source/data/digits.csv.gz" tree/data
+cp -r "$source/examples/embed" tree/examples/
+lamina train "$source/configs/digits.yaml" --run-dir tree/runs/digits --quiet
+flags='-O2'
+[ "$LAMINA_TEST_SANITIZED" = no ] || flags='-fsanitize=address,undefined'
+sed -n '/^cd examples\/embed$/,/^```$/p' "$source/README.md" | sed '$d' >commands.sh
+ran="README's embedding"
+(
+  cd tree
+  CFLAGS=$flags CC=${LAMINA_TEST_CC:-cc} MAKEFLAGS=-e PKG_CONFIG_SYSROOT_DIR=$work/second \
+    PKG_CONFIG_PATH=$work/$libraries/pkgconfig LD_LIBRARY_PATH=$work/$libraries sh -e ../commands.sh
+) >out 2>err
+status=$?
+wants 0
+[ "$(tail -n 1 out)" = 0 ] || fail "the first digit is a 0"
 for run in first second; do
   sed 's/, "seconds".*//' "elsewhere/$run/metrics.jsonl" >"$run.numbers"
 done

@@ -93,24 +93,27 @@ void lm_convolution_input_scratch(const struct lm_convolution *v,
   *out = (struct lm_convolution_scratch){0, patch_bytes(&job) + gemm};
 }
 
+/* One position of the window, of all groups: channels by filters to filters by channels. */
+static void turn_position(const struct lm_convolution *v, const float *from, float *to)
+{
+  int64_t c = v->c / v->groups, k = v->k / v->groups;
+  for (int64_t o = 0; o < v->k; o++) {
+    for (int64_t i = 0; i < c; i++) {
+      to[o % k * v->c + o / k * c + i] = from[i * v->k + o];
+    }
+  }
+}
+
 /* turned[i', j', k, c] = w[i, j, c, k], where i' = KH - 1 - i and j' = KW - 1 - j; by groups. */
 static int32_t turn_positions(void *arg, int64_t begin, int64_t end, uint32_t lane)
 {
   const struct job *job = arg;
   const struct lm_convolution *v = job->v;
-  int64_t positions = v->h.kernel * v->w.kernel, c = v->c / v->groups, k = v->k / v->groups;
+  int64_t positions = v->h.kernel * v->w.kernel, size = v->c / v->groups * v->k;
   float *out = lamina_scratch(job->call, LAMINA_SHARED);
   (void)lane;
   for (int64_t p = begin; p < end; p++) {
-    const float *from = job->task->w + p * c * v->k;
-    float *to = out + (positions - 1 - p) * k * v->c;
-    for (int64_t g = 0; g < v->groups; g++) {
-      for (int64_t o = 0; o < k; o++) {
-        for (int64_t i = 0; i < c; i++) {
-          to[o * v->c + g * c + i] = from[i * v->k + g * k + o];
-        }
-      }
-    }
+    turn_position(v, job->task->w + p * size, out + (positions - 1 - p) * size);
   }
   return LAMINA_OK;
 }

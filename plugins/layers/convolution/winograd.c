@@ -98,29 +98,31 @@ static int32_t weights_body(void *arg, int64_t begin, int64_t end, uint32_t lane
 }
 
 /* Where the pixels of a tile are; those outside of the image are zeros. */
-LAMINA_INLINE void point_inputs(const struct lm_winograd *w, const float *x, const float *zeros,
-                                int64_t tile, const float *in[LM_PLACES])
+LAMINA_INLINE void point_inputs(const struct lm_winograd *w,
+                                const struct lm_winograd_inputs *inputs, int64_t tile,
+                                const float *in[LM_PLACES])
 {
   const struct lm_convolution *v = w->v;
-  const float *image = x + tile / (w->rows * w->columns) * v->h.in * v->w.in * v->c;
+  const float *image = inputs->x + tile / (w->rows * w->columns) * v->h.in * v->w.in * v->c;
   int64_t top = tile / w->columns % w->rows * LM_TILE_OUT - v->h.before;
   int64_t left = tile % w->columns * LM_TILE_OUT - v->w.before;
   for (int64_t i = 0; i < LM_TILE; i++) {
     for (int64_t j = 0; j < LM_TILE; j++) {
       bool inside = top + i >= 0 && top + i < v->h.in && left + j >= 0 && left + j < v->w.in;
-      in[i * LM_TILE + j] = inside ? image + ((top + i) * v->w.in + left + j) * v->c : zeros;
+      in[i * LM_TILE + j] =
+          inside ? image + ((top + i) * v->w.in + left + j) * v->c : inputs->zeros;
     }
   }
 }
 
 LAMINA_CLONES
-void lm_winograd_inputs(const struct lm_winograd *w, const float *x, const float *zeros,
-                        int64_t first, int64_t begin, int64_t end, float *out)
+void lm_winograd_transform(const struct lm_winograd *w, const struct lm_winograd_inputs *inputs,
+                           int64_t begin, int64_t end)
 {
   for (int64_t t = begin; t < end; t++) {
     const float *in[LM_PLACES];
-    point_inputs(w, x, zeros, first + t, in);
-    transform_input(in, w->v->c, out + t * w->c_row, w->c_plane);
+    point_inputs(w, inputs, inputs->first + t, in);
+    transform_input(in, w->v->c, inputs->out + t * w->c_row, w->c_plane);
   }
 }
 
@@ -128,7 +130,8 @@ static int32_t inputs_body(void *arg, int64_t begin, int64_t end, uint32_t lane)
 {
   const struct job *job = arg;
   (void)lane;
-  lm_winograd_inputs(&job->w, job->task->x, job->zeros, job->first, begin, end, job->inputs);
+  const struct lm_winograd_inputs inputs = {job->task->x, job->zeros, job->first, job->inputs};
+  lm_winograd_transform(&job->w, &inputs, begin, end);
   return LAMINA_OK;
 }
 

@@ -53,8 +53,16 @@ void lm_winograd_weight_scratch(const struct lm_convolution *v, struct lm_convol
 int32_t lm_winograd_weight_gradient(const struct lm_convolution *v, struct lamina_call *call,
                                     const struct lm_convolution_task *task);
 
-/** Transforms the inputs of tiles first .. first + count - 1 into their places of `out`. */
-void lm_winograd_inputs(const struct lm_winograd *w, const float *x, const float *zeros,
-                        int64_t first, int64_t begin, int64_t end, float *out);
+/** A group of tiles whose inputs are transformed. */
+struct lm_winograd_inputs {
+  const float *x;
+  const float *zeros; /* as many as there are channels */
+  int64_t first;      /* tile of the group */
+  float *out;         /* planes */
+};
+
+/** Transforms tiles begin .. end - 1 of a group. */
+void lm_winograd_transform(const struct lm_winograd *w, const struct lm_winograd_inputs *inputs,
+                           int64_t begin, int64_t end);
 
 #endif

@@ -56,7 +56,8 @@ static int32_t inputs_body(void *arg, int64_t begin, int64_t end, uint32_t lane)
 {
   const struct job *job = arg;
   (void)lane;
-  lm_winograd_inputs(&job->w, job->task->x, job->zeros, job->first, begin, end, job->inputs);
+  const struct lm_winograd_inputs inputs = {job->task->x, job->zeros, job->first, job->inputs};
+  lm_winograd_transform(&job->w, &inputs, begin, end);
   return LAMINA_OK;
 }
 

@@ -43,6 +43,20 @@ Test(max_pool1d, equals_pytorch)
   ls_check_oracle("layer", "max_pool1d", 0, &(struct ls_tolerance){.gradient_absolute = 8});
 }
 
+/* y[t] = max(x[t], x[t + 1]), and the last one is alone. */
+Test(max_pool1d, same_puts_the_odd_position_behind)
+{
+  struct lm_probe *probe =
+      ls_open("layer", "max_pool1d", "{kernel: 2, stride: 1, same: true}", "1x5", 1);
+  static const float x[5] = {9, 1, 4, 1, 5}, y[5] = {9, 4, 4, 5, 5};
+  ls_set(probe, LAMINA_IN, 0, x);
+  ls_forward(probe, 0, 0);
+  for (int t = 0; t < 5; t++) {
+    cr_expect_eq(lm_probe_value(probe, LAMINA_OUT, 0)[t], y[t], "output %d", t);
+  }
+  lm_probe_close(probe);
+}
+
 Test(max_pool1d, refuses_other_shapes)
 {
   ls_refuses("layer", "max_pool1d", NULL, "4x5x5x1", LAMINA_E_SHAPE, "[N, T, C] or [N, T]");

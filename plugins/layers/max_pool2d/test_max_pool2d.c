@@ -143,6 +143,8 @@ Test(max_pool2d, refuses_settings_and_shapes_that_make_no_layer)
       {"{padding: [0, 2, 0, 0], stride: 1}", "4x5x5x1", LAMINA_E_SHAPE, "padded by 0 and 2"},
       {"{kernel: 2, dilation: 5, padding: 2, stride: 1}", "4x2x9x1", LAMINA_E_SHAPE,
        "would miss an input of 2"},
+      {"{kernel: 2, dilation: 5, padding: 3, stride: 3}", "4x2x9x1", LAMINA_E_SHAPE,
+       "would miss an input of 2"},
       {"{kernel: 256, padding: 200}", "1x2x2x1", LAMINA_E_SHAPE,
        "65536 positions, more than 65535"},
   };

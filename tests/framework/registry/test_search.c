@@ -246,17 +246,23 @@ Test(search, the_order_is_option_environment_experiment_program_build)
   place_remove(&place);
 }
 
-Test(search, the_folders_beside_the_program_move_with_it)
+Test(search, the_folders_beside_the_program_or_library_move_with_it)
 {
   static const struct {
     const char *program, *configured, *folder; /* in the place; NULL: none is found */
+    bool is_library;
   } rows[] = {
-      {"bin/lamina", "/usr/local/lib/lamina/1", "lib/lamina/1"},
-      {"bin/lamina", "/usr/lib/x86_64-linux-gnu/lamina/1", "lib/x86_64-linux-gnu/lamina/1"},
-      {"bin/lamina", "/opt/library/lib64/lamina/1", "lib64/lamina/1"},
-      {"bin/lamina", "/opt/plugins", NULL},
-      {"bin/lamina", "/usr/lib/lamina/1", "bin/plugins/.libs"},
-      {".libs/lamina", "/usr/lib/lamina/1", "plugins/.libs"},
+      {"bin/lamina", "/usr/local/lib/lamina/1", "lib/lamina/1", false},
+      {"bin/lamina", "/usr/lib/x86_64-linux-gnu/lamina/1", "lib/x86_64-linux-gnu/lamina/1", false},
+      {"bin/lamina", "/opt/library/lib64/lamina/1", "lib64/lamina/1", false},
+      {"bin/lamina", "/opt/plugins", NULL, false},
+      {"bin/lamina", "/usr/lib/lamina/1", "bin/plugins/.libs", false},
+      {".libs/lamina", "/usr/lib/lamina/1", "plugins/.libs", false},
+      {"lib/liblamina.so.0", "/usr/local/lib/lamina/1", "lib/lamina/1", true},
+      {"lib/x86_64-linux-gnu/liblamina.so.0", "/usr/lib/x86_64-linux-gnu/lamina/1",
+       "lib/x86_64-linux-gnu/lamina/1", true},
+      {"lib/liblamina.so.0", "/usr/lib/lamina/1", NULL, true},
+      {".libs/liblamina.so.0", "/usr/lib/lamina/1", "plugins/.libs", true},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     struct place place = place_make();
@@ -273,8 +279,8 @@ Test(search, the_folders_beside_the_program_move_with_it)
       }
     }
     (void)mkdir(folder, 0755);
-    cr_expect_eq(lm_search_add_beside(&search, place_file(&place, rows[i].program),
-                                      rows[i].configured, &error),
+    cr_expect_eq((rows[i].is_library ? lm_search_add_around : lm_search_add_beside)(
+                     &search, place_file(&place, rows[i].program), rows[i].configured, &error),
                  LAMINA_OK);
     cr_expect_eq(search.count, rows[i].folder == NULL ? 0 : 1, "row %zu", i);
     if (search.count == 1) {
