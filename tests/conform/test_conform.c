@@ -85,7 +85,7 @@ static const struct {
     {"metric_averaged", "M01"},
     {"dataset_drifting", "D02"},
     {"transform_centred", "T01"},
-    {"service_empty", "V01"},
+    {"service_obliging", "V01"},
 };
 
 Test(conform, names_the_rule_that_each_bug_breaks, .timeout = 300)
