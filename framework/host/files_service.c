@@ -56,9 +56,30 @@ static int32_t peek(void *self, struct lamina_call *call, const char *path, void
   return LAMINA_OK;
 }
 
+static int32_t list(void *self, struct lamina_call *base, const char *path,
+                    struct lamina_folder *folder)
+{
+  (void)self;
+  struct lm_call *call = (struct lm_call *)base;
+  struct lm_error error = {0};
+  if (!call->may_keep_memory) {
+    return lamina_fail(base, LAMINA_E_PLUGIN, "listed a folder outside setup() and open()");
+  }
+  enum lamina_status status = lm_folder_list(path, folder, &error);
+  if (status != LAMINA_OK) {
+    return tell(base, status, &error);
+  }
+  void *block = (void *)(uintptr_t)folder->entries; /* the host's own, only plugins may not write */
+  if (block != NULL && !lm_instance_keep(call->instance, block)) {
+    *folder = (struct lamina_folder){0};
+    return lamina_fail(base, LAMINA_E_NOMEM, "not enough memory to keep the names in a folder");
+  }
+  return LAMINA_OK;
+}
+
 const struct lamina_files *lm_files_service(void)
 {
   static const struct lamina_files service = {
-      .size = sizeof(struct lamina_files), .load = load, .peek = peek};
+      .size = sizeof(struct lamina_files), .load = load, .peek = peek, .list = list};
   return &service;
 }

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <lamina/files.h>
+
 #include "base/error.h"
 
 /** A file in memory; bytes[size] is 0. */
@@ -79,6 +81,16 @@ void lm_file_remove_stale(const char *folder);
 
 /** Makes a folder and its parents. LAMINA_E_IO. */
 enum lamina_status lm_folder_make(const char *path, struct lm_error *error) LM_MUST_CHECK;
+
+/**
+ * Lists the regular files and the folders in a folder, links followed, in the order of their
+ * names' bytes. Names that begin with a dot are left out.
+ * @param out  one block: release out->entries with lm_free(); NULL when there are none
+ * @return LAMINA_OK; LAMINA_E_MISSING; LAMINA_E_INVALID when it is not a folder; LAMINA_E_IO;
+ *         LAMINA_E_NOMEM. Sentences name the path as given.
+ */
+enum lamina_status lm_folder_list(const char *path, struct lamina_folder *out,
+                                  struct lm_error *error) LM_MUST_CHECK;
 
 /**
  * Absolute, lexically clean form of path, relative to folder (NULL: working directory).

@@ -53,6 +53,13 @@ void probe_close(struct probe *probe)
   }
 }
 
+void probe_threads(struct probe *probe, uint32_t threads)
+{
+  lm_pool_free(probe->host.pool);
+  probe->host.pool = NULL;
+  MUST(probe, lm_pool_create(threads, &probe->host.pool, &probe->error));
+}
+
 void probe_write(struct probe *probe, const char *name, const void *bytes, size_t size)
 {
   if (probe->folder == NULL) {
@@ -436,10 +443,22 @@ enum lamina_status probe_data_fit(struct probe_data *data, int64_t n)
   return status;
 }
 
-const void *probe_data_batch(struct probe_data *data, int64_t first, int64_t n, uint32_t field)
+static const void *batch_of(struct probe_data *data, int64_t first, int64_t n, uint32_t field,
+                            const uint64_t *epoch)
 {
   int64_t *index = count_up(first, n);
-  MUST(data->probe, lm_loader_fill(data->loader, index, n, false, 0, &data->probe->error));
+  MUST(data->probe, lm_loader_fill(data->loader, index, n, epoch != NULL,
+                                   epoch == NULL ? 0 : *epoch, &data->probe->error));
   lm_free(index);
   return lm_loader_data(data->loader, field);
+}
+
+const void *probe_data_batch(struct probe_data *data, int64_t first, int64_t n, uint32_t field)
+{
+  return batch_of(data, first, n, field, NULL);
+}
+
+const void *probe_data_train(struct probe_data *data, int64_t first, int64_t n, uint64_t epoch)
+{
+  return batch_of(data, first, n, 0, &epoch);
 }

@@ -27,6 +27,8 @@ struct probe {
 
 void probe_open(struct probe *probe, uint64_t seed);
 void probe_close(struct probe *probe);
+/** Takes another number of threads, before anything is made that runs in them. */
+void probe_threads(struct probe *probe, uint32_t threads);
 
 /**
  * Writes a file beside the experiment, which then finds it by its bare name. The folder goes
@@ -157,5 +159,7 @@ void probe_data_load(struct probe_data *data, int64_t largest);
 enum lamina_status probe_data_fit(struct probe_data *data, int64_t n);
 /** The batch of n records from `first` on; its field, borrowed until the next batch. */
 const void *probe_data_batch(struct probe_data *data, int64_t first, int64_t n, uint32_t field);
+/** The same in training: random transforms act as they do in that epoch. */
+const void *probe_data_train(struct probe_data *data, int64_t first, int64_t n, uint64_t epoch);
 
 #endif

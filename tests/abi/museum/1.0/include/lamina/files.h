@@ -22,6 +22,20 @@ struct lamina_file {
   uint64_t size;     /* after unpacking */
 };
 
+/** What lies in a folder: a regular file or another folder. Frozen. */
+struct lamina_entry {
+  const char *name; /* without the folder */
+  uint64_t size;    /* of a file as it lies there; 0 for a folder */
+  uint32_t is_folder, reserved;
+};
+
+/** Everything in a folder whose name does not begin with a dot, in the order of the names' bytes.
+ *  Frozen. */
+struct lamina_folder {
+  const struct lamina_entry *entries; /* owned by the host, like a file's bytes */
+  uint64_t count;
+};
+
 /** The interface. Append-only. */
 struct lamina_files {
   uint32_t size, reserved;
@@ -33,6 +47,10 @@ struct lamina_files {
   /** Reads up to limit bytes from the start (after unpacking) into buffer; *got of them. */
   int32_t (*peek)(void *self, struct lamina_call *call, const char *path, void *buffer,
                   uint64_t limit, uint64_t *got);
+
+  /** Lists a folder. In setup() and open() only. LAMINA_E_MISSING, _IO, _INVALID, _NOMEM. */
+  int32_t (*list)(void *self, struct lamina_call *call, const char *path,
+                  struct lamina_folder *folder);
 };
 
 #ifdef __cplusplus
