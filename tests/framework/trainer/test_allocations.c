@@ -196,6 +196,7 @@ Test(step, of_each_carried_experiment_asks_for_nothing)
       {"moons.yaml", ""},
       {"iris.yaml", ""},
       {"digits.yaml", "train: {batch: 256}\n"},
+      {"digits-cnn.yaml", "train: {batch: 200}\n"},
       {"mnist-mlp.yaml", "data: {train: {idx: {limit: 300}}, test: {idx: {limit: 100}}}\n"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
