@@ -70,8 +70,8 @@ static void read_rows(struct job *job)
     JSAMPROW to = pixels + (size_t)jpeg->output_scanline * row;
     (void)jpeg_read_scanlines(jpeg, &to, 1);
   }
-  (void)jpeg_finish_decompress(jpeg);
   lm_image_deliver(job->image, pixels);
+  (void)jpeg_finish_decompress(jpeg); /* frees the pixels; may still refuse */
 }
 
 /* The one function that libjpeg's errors jump to. */
