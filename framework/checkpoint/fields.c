@@ -9,6 +9,8 @@
 #include "base/memory.h"
 #include "checkpoint/model.h"
 
+enum { MOST_NAMES = 10000, LONGEST_NAME = 255 };
+
 static const char KINDS[] = "iuf"; /* by LAMINA_DT_INT, _UINT, _FLOAT */
 
 void lm_field_list_release(struct lm_field_list *list)
@@ -24,6 +26,31 @@ void lm_field_list_release(struct lm_field_list *list)
   list->count = 0;
 }
 
+/* Names of all classes of a field; nothing is added when one of them is not known. */
+static bool add_names(const struct lm_dataset *dataset, uint32_t index, struct lm_text *out)
+{
+  const struct lm_instance *instance = dataset->instance;
+  const struct lamina_class_names *names = NULL;
+  if (instance != NULL && instance->plugin->table.dataset.extension != NULL) {
+    names = instance->plugin->table.dataset.extension(LAMINA_CLASS_NAMES_ID);
+  }
+  if (names == NULL || names->size < sizeof *names || dataset->fields[index].classes > MOST_NAMES) {
+    return false;
+  }
+  for (int64_t k = 0; k < dataset->fields[index].classes; k++) {
+    char name[LONGEST_NAME + 1];
+    uint64_t length = names->name(instance->self, index, k, name, LONGEST_NAME);
+    name[length <= LONGEST_NAME ? length : 0] = '\0';
+    if (name[0] == '\0' || strlen(name) != length || !lm_text_is_utf8(name)) {
+      return false;
+    }
+    lm_text_add(out, k == 0 ? ", \"names\": [" : ", ");
+    lm_text_add_json_string(out, name);
+  }
+  lm_text_add(out, dataset->fields[index].classes > 0 ? "]" : "");
+  return true;
+}
+
 void lm_fields_write(const struct lm_dataset *dataset, struct lm_text *out)
 {
   lm_text_add(out, "[");
@@ -36,8 +63,14 @@ void lm_fields_write(const struct lm_dataset *dataset, struct lm_text *out)
     for (uint32_t d = 0; d < field->shape.type.rank; d++) {
       lm_text_addf(out, "%s%lld", d == 0 ? "" : ", ", (long long)field->shape.dims[d]);
     }
-    lm_text_addf(out, "], \"classes\": %lld, \"exact\": %s}", (long long)field->classes,
+    lm_text_addf(out, "], \"classes\": %lld, \"exact\": %s", (long long)field->classes,
                  field->exact ? "true" : "false");
+    struct lm_text names = {0};
+    if (add_names(dataset, i, &names)) {
+      lm_text_add(out, lm_text_get(&names));
+    }
+    lm_text_release(&names);
+    lm_text_add(out, "}");
   }
   lm_text_add(out, "]");
 }
@@ -87,6 +120,32 @@ static enum lamina_status parse_field(const json_t *object, struct lm_declared_f
   return field->name == NULL ? lm_fail_memory(error, 0) : LAMINA_OK;
 }
 
+static enum lamina_status parse_names(const json_t *names, struct lm_declared_field *field,
+                                      struct lm_error *error)
+{
+  if (names == NULL) {
+    return LAMINA_OK;
+  }
+  size_t count = json_array_size(names);
+  if (count == 0 || (int64_t)count != field->classes) {
+    return lm_fail(error, LAMINA_E_INVALID, "field '%s' of its data has %lld classes and %zu names",
+                   field->name, (long long)field->classes, count);
+  }
+  field->names = lm_alloc(count, sizeof *field->names);
+  for (size_t k = 0; field->names != NULL && k < count; k++) {
+    const char *name = json_string_value(json_array_get(names, k));
+    if (name == NULL) {
+      return lm_fail(error, LAMINA_E_INVALID, "field '%s' of its data has a name that is no text",
+                     field->name);
+    }
+    field->names[k] = lm_copy_text(name);
+    if (field->names[k] == NULL) {
+      return lm_fail_memory(error, 0);
+    }
+  }
+  return field->names == NULL ? lm_fail_memory(error, 0) : LAMINA_OK;
+}
+
 static enum lamina_status parse_fields(const json_t *array, struct lm_field_list *list,
                                        struct lm_error *error)
 {
@@ -98,8 +157,10 @@ static enum lamina_status parse_fields(const json_t *array, struct lm_field_list
                    LM_MAX_FACTS);
   }
   for (size_t i = 0; i < count; i++) {
-    LM_TRY(parse_field(json_array_get(array, i), &list->items[i], error));
+    const json_t *object = json_array_get(array, i);
+    LM_TRY(parse_field(object, &list->items[i], error));
     list->count++;
+    LM_TRY(parse_names(json_object_get(object, "names"), &list->items[i], error));
   }
   return LAMINA_OK;
 }

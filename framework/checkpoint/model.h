@@ -73,7 +73,8 @@ void lm_field_list_release(struct lm_field_list *list);
 
 /**
  * Writes what a data set's records are, as JSON:
- * [{"name": "input", "type": "f32", "shape": [64], "classes": 0, "exact": false}, ...]
+ * [{"name": "input", "type": "f32", "shape": [64], "classes": 0, "exact": false}, ...], with
+ * "names": ["setosa", ...] where the data set knows those of all classes.
  */
 void lm_fields_write(const struct lm_dataset *dataset, struct lm_text *out);
 

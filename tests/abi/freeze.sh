@@ -33,4 +33,5 @@ else
 fi
 rm -f "$museum"/*.h
 cp "$include"/lamina/*.h "$museum" || exit 1
+rm "$museum/lamina.h" # no part of the ABI of plugins
 echo "frozen: $golden.def, $golden.abi, $museum"

@@ -69,6 +69,21 @@ struct lamina_dataset {
   const void *(*extension)(const char *id);
 };
 
+/** Names of class labels: what extension() gives for this id, where a data set knows them. */
+#define LAMINA_CLASS_NAMES_ID "lamina.dataset.class_names/1"
+
+/** Grows at the end. */
+struct lamina_class_names {
+  uint32_t size, flags; /* flags: 0 */
+
+  /**
+   * Copies the name of a label of field `field`, UTF-8 without a 0 behind it, as far as it fits
+   * into out[0 .. out_size-1]. Returns the name's whole length in bytes; 0: it has none. [after
+   * open]
+   */
+  uint64_t (*name)(const void *self, uint32_t field, int64_t label, char *out, uint64_t out_size);
+};
+
 /** Defines a dataset plugin; arguments as of LAMINA_LAYER. */
 #define LAMINA_DATASET(...) LAMINA_DATASET_(__VA_ARGS__)
 #define LAMINA_DATASET_(name, version, summary, T, rows, n, ...)     \

@@ -262,6 +262,18 @@ int lm_csv_compare(const struct lm_csv_cell *a, const struct lm_csv_cell *b)
   return left - right;
 }
 
+uint64_t lm_csv_copy(const struct lm_csv_cell *cell, char *out, uint64_t size)
+{
+  uint64_t i = 0, length = 0;
+  for (int byte = next_byte(cell, &i); byte >= 0; byte = next_byte(cell, &i)) {
+    if (length < size) {
+      out[length] = (char)byte;
+    }
+    length++;
+  }
+  return length;
+}
+
 const char *lm_csv_show(const struct lm_csv_cell *cell, char out[LM_CSV_SHOWN])
 {
   uint64_t i = 0;

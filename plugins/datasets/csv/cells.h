@@ -56,6 +56,9 @@ struct lm_csv_cell lm_csv_cell_make(const char *bytes, uint64_t length);
 /** Order of two cells by their bytes: negative, 0 or positive. */
 int lm_csv_compare(const struct lm_csv_cell *a, const struct lm_csv_cell *b);
 
+/** Copies what the cell holds, as far as it fits; returns its whole length in bytes. */
+uint64_t lm_csv_copy(const struct lm_csv_cell *cell, char *out, uint64_t size);
+
 enum { LM_CSV_SHOWN = 48 };
 
 /** The cell as a message shows it: cut when long, '?' for bytes that are not plain ASCII. */

@@ -207,6 +207,24 @@ static int32_t read_records(void *self, struct lamina_call *call, const int64_t 
   return LAMINA_OK;
 }
 
+static uint64_t class_name(const void *self, uint32_t field, int64_t label, char *out,
+                           uint64_t out_size)
+{
+  const struct lm_csv *csv = self;
+  for (int64_t i = 0; field == TARGET && i < csv->n_names; i++) {
+    if (csv->table[i].label == label) {
+      return lm_csv_copy(&csv->table[i].cell, out, out_size);
+    }
+  }
+  return 0;
+}
+
+static const void *extension(const char *id)
+{
+  static const struct lamina_class_names names = {.size = sizeof names, .name = class_name};
+  return strcmp(id, LAMINA_CLASS_NAMES_ID) == 0 ? &names : NULL;
+}
+
 LAMINA_DATASET(csv, "1.0.0", "tables in text files with separators", struct lm_csv,
                LAMINA_SETTINGS(settings), .setup = setup, .infer = infer, .open = open_records,
-               .count = count, .read = read_records);
+               .count = count, .read = read_records, .extension = extension);

@@ -135,6 +135,30 @@ Test(embed, tells_what_goes_in_and_comes_out)
   ls_folder_remove(folder);
 }
 
+Test(embed, tells_the_names_of_classes)
+{
+  static const char *const names[] = {"a \"b\"", "olive", "z"};
+  char *folder = ls_folder_make();
+  char *table = in_folder(folder, "table.csv");
+  write_bytes(table, "1,2,z\n3,4,olive\n5,6,\"a \"\"b\"\"\"\n", 30);
+  char *yaml = lm_format("data: {train: {csv: {file: %s, target: last}}}\n"
+                         "model: [dense: {units: 3}]\nloss: cross_entropy\noptimizer: sgd\n"
+                         "train: {epochs: 1, batch: 3}\n",
+                         table);
+  char *path = model_in(folder, "names", yaml);
+  struct lamina_model *model = load(path, 1, 0);
+  cr_assert_eq(lamina_model_classes(model), 3);
+  for (int64_t k = 0; k < 3; k++) {
+    cr_expect_str_eq(lamina_model_class_name(model, k), names[k]);
+  }
+  cr_expect_null(lamina_model_class_name(model, 3));
+  lamina_model_free(model);
+  lm_free(path);
+  lm_free(yaml);
+  lm_free(table);
+  ls_folder_remove(folder);
+}
+
 /* Pixels as bytes: taken as they are, or as the first layer has them. */
 Test(embed, takes_raw_or_prepared_samples)
 {

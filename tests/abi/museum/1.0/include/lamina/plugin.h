@@ -138,6 +138,8 @@ struct lamina_plugin {
   LAMINA_ROW_(T, field, int64_t, "i64", NULL, range, NULL, doc, LAMINA_SETTING_REQUIRED)
 #define LAMINA_F64_REQUIRED(T, field, range, doc) \
   LAMINA_ROW_(T, field, double, "f64", NULL, range, NULL, doc, LAMINA_SETTING_REQUIRED)
+#define LAMINA_I64S_REQUIRED(T, field, range, doc) \
+  LAMINA_ROW_(T, field, struct lamina_i64s, "i64s", NULL, range, NULL, doc, LAMINA_SETTING_REQUIRED)
 #define LAMINA_STR_REQUIRED(T, field, doc) \
   LAMINA_ROW_(T, field, const char *, "str", NULL, NULL, NULL, doc, LAMINA_SETTING_REQUIRED)
 #define LAMINA_PATH_REQUIRED(T, field, doc) \
