@@ -51,7 +51,8 @@ abi_describe() {
   command -v abidw >/dev/null 2>&1 || return 77
   abi_anchor "$include" &&
     abidw --no-corpus-path --no-comp-dir-path --no-show-locs --no-elf-needed \
-      --out-file "$1" "$folder/anchors.so"
+      --out-file "$1" "$folder/anchors.so" &&
+    sed -i "s|path='[^']*/anchors.c'|path='anchors.c'|" "$1"
 }
 
 # abi_asserts: prints a program that compiles when the headers have every layout of golden/.
