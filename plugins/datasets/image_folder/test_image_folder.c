@@ -11,8 +11,12 @@
 
 #include <jpeglib.h>
 
+#include <lamina/testing.h>
+
 #include "base/memory.h"
 #include "tests/support/part_probe.h"
+
+LAMINA_CONFORM(dataset, image_folder)
 
 enum { MOST = 4096 };
 

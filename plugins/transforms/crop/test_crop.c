@@ -4,7 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/augment_checks.h"
+
+LAMINA_CONFORM_WITH(transform, crop, .settings = "{padding: 2}")
 
 static const struct augment pictures = {.yaml = "{crop: {padding: 4}}",
                                         .dims = {20, 20, 3},

@@ -4,7 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/augment_checks.h"
+
+LAMINA_CONFORM(transform, cutout)
 
 static const struct augment pictures = {.yaml = "{cutout: {size: 5}}",
                                         .dims = {20, 20, 3},

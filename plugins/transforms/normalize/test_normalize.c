@@ -4,7 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/augment_checks.h"
+
+LAMINA_CONFORM(transform, normalize)
 
 /* Both modes, against the definition: one division, one subtraction, each rounded once. */
 static void check_channels(const char *yaml, const struct augment *shape, const float *mean,

@@ -4,7 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lamina/testing.h>
+
 #include "tests/support/augment_checks.h"
+
+LAMINA_CONFORM(transform, rotate)
 
 static const struct augment pictures = {
     .yaml = "rotate", .dims = {20, 20, 3}, .rank = 3, .count = 50, .seed = 7, .threads = 1};
