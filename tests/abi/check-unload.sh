@@ -44,6 +44,9 @@ done
 for experiment in "$source"/plugins/*/*/*.yaml; do
   case $experiment in
     */gemm_*) ;;
+    */image_folder.yaml) # needs libraries that configure may be told to leave out
+      [ ! -e "$plugins/dataset_image_folder.so" ] || set -- "$@" "$experiment"
+      ;;
     *) grep -q LAMINA_DATA "$experiment" || set -- "$@" "$experiment" ;;
   esac
 done
