@@ -62,7 +62,7 @@ uint64_t lm_zone_digest(const struct lm_zone *zone);
 /** What an address is to the zones. */
 enum lm_place {
   LM_PLACE_ELSEWHERE = 0,
-  LM_PLACE_FORBIDDEN, /* in the content of a zone, which is forbidden for now */
+  LM_PLACE_FORBIDDEN, /* in the content of a zone, by lm_zone_forbid() */
   LM_PLACE_RETIRED,   /* in or around a zone that was released */
   LM_PLACE_OUTSIDE    /* beside the content, on pages of the zone */
 };

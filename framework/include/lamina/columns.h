@@ -87,6 +87,32 @@ static inline int32_t lamina_sum_columns(struct lamina_call *call, struct lamina
   return LAMINA_OK;
 }
 
+/**
+ * The gradient of weight number `weight`, a bias [K], from dy [N, ..., K]. Works in the first
+ * lamina_columns_bytes(rows, K) of the shared scratch. [backward]
+ */
+static inline int32_t lamina_bias_gradient(struct lamina_call *call, const struct lamina_view *dy,
+                                           uint32_t weight)
+{
+  uint32_t request = LAMINA_SKIP;
+  struct lamina_columns work;
+  const struct lamina_view *db = lamina_grad(call, LAMINA_WEIGHT, weight, &request);
+  if (request == LAMINA_SKIP) {
+    return LAMINA_OK;
+  }
+  if (db == NULL) {
+    return LAMINA_E_PLUGIN;
+  }
+  work.matrix = (const float *)dy->data;
+  work.rows = lamina_type_rows(&dy->type);
+  work.columns = lamina_type_columns(&dy->type);
+  work.out = (float *)db->data;
+  work.add = request == LAMINA_ADD;
+  work.unused = 0;
+  work.scratch = (float *)lamina_scratch(call, LAMINA_SHARED);
+  return lamina_sum_columns(call, &work);
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -144,11 +144,6 @@ static int32_t declare_weights(const struct conv_transpose2d *self, struct lamin
                     : LAMINA_OK;
 }
 
-static uint64_t bias_bytes(const struct conv_transpose2d *self, const struct lm_convolution *v)
-{
-  return self->bias ? lamina_columns_bytes(v->images * v->h.in * v->w.in, v->c) : 0;
-}
-
 static int32_t declare_scratch(const struct conv_transpose2d *self, struct lamina_plan *plan,
                                const struct lm_convolution *v)
 {
@@ -156,10 +151,12 @@ static int32_t declare_scratch(const struct conv_transpose2d *self, struct lamin
   lm_convolution_input_scratch(v, &forward);
   lm_convolution_forward_scratch(v, &input);
   lm_convolution_weight_scratch(v, &weight);
+  /* The gradients are made one after the other, in the same memory. */
+  uint64_t bias = self->bias ? lamina_columns_bytes(v->images * v->h.in * v->w.in, v->c) : 0;
   uint64_t shared = weight.shared > input.shared ? weight.shared : input.shared;
   uint64_t lane = weight.lane > input.lane ? weight.lane : input.lane;
   LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_FORWARD, forward.shared, forward.lane));
-  return lamina_plan_scratch(plan, LAMINA_BACKWARD, bias_bytes(self, v) + shared, lane);
+  return lamina_plan_scratch(plan, LAMINA_BACKWARD, bias > shared ? bias : shared, lane);
 }
 
 static int32_t infer(void *instance, struct lamina_plan *plan)
@@ -208,8 +205,8 @@ static int32_t forward(void *instance, struct lamina_call *call)
                                     .epilogue = self->bias ? whole : next});
 }
 
-static int32_t weight_gradient(const struct conv_transpose2d *self, const struct lm_convolution *v,
-                               struct lamina_call *call, const struct lamina_view *dy)
+static int32_t weight_gradient(const struct lm_convolution *v, struct lamina_call *call,
+                               const struct lamina_view *dy)
 {
   uint32_t request = LAMINA_SKIP;
   const struct lamina_view *dw = lamina_grad(call, LAMINA_WEIGHT, WEIGHT, &request);
@@ -222,15 +219,12 @@ static int32_t weight_gradient(const struct conv_transpose2d *self, const struct
   }
   return lm_convolution_weight_gradient(
       v, call,
-      &(struct lm_convolution_task){.x = dy->data,
-                                    .dy = x->data,
-                                    .dw = dw->data,
-                                    .request = request,
-                                    .shared_offset = bias_bytes(self, v)});
+      &(struct lm_convolution_task){
+          .x = dy->data, .dy = x->data, .dw = dw->data, .request = request});
 }
 
-static int32_t input_gradient(const struct conv_transpose2d *self, const struct lm_convolution *v,
-                              struct lamina_call *call, const struct lamina_view *dy)
+static int32_t input_gradient(const struct lm_convolution *v, struct lamina_call *call,
+                              const struct lamina_view *dy)
 {
   uint32_t request = LAMINA_SKIP;
   const struct lamina_view *dx = lamina_grad(call, LAMINA_IN, 0, &request);
@@ -247,8 +241,7 @@ static int32_t input_gradient(const struct conv_transpose2d *self, const struct 
                                     .w = w->data,
                                     .y = dx->data,
                                     .request = request,
-                                    .epilogue = lamina_epilogue(call, LAMINA_IN, 0),
-                                    .shared_offset = bias_bytes(self, v)});
+                                    .epilogue = lamina_epilogue(call, LAMINA_IN, 0)});
 }
 
 static int32_t backward(void *instance, struct lamina_call *call)
@@ -261,9 +254,9 @@ static int32_t backward(void *instance, struct lamina_call *call)
     return LAMINA_E_PLUGIN;
   }
   LAMINA_TRY(convolution_of(self, call, &x->type, &v));
-  LAMINA_TRY(weight_gradient(self, &v, call, dy));
-  LAMINA_TRY(input_gradient(self, &v, call, dy));
-  return self->bias ? lm_bias_gradient(call, dy, BIAS) : LAMINA_OK;
+  LAMINA_TRY(weight_gradient(&v, call, dy));
+  LAMINA_TRY(input_gradient(&v, call, dy));
+  return self->bias ? lamina_bias_gradient(call, dy, BIAS) : LAMINA_OK;
 }
 
 LAMINA_LAYER(conv_transpose2d, "1.0.0", "transposed convolution of images, channels last",

@@ -1,26 +1,7 @@
 /* Loops over pixels with the channels innermost. */
 #include "bias.h"
 
-#include <lamina/columns.h>
-
-int32_t lm_bias_gradient(struct lamina_call *call, const struct lamina_view *dy, uint32_t weight)
-{
-  uint32_t request = LAMINA_SKIP;
-  const struct lamina_view *db = lamina_grad(call, LAMINA_WEIGHT, weight, &request);
-  if (request == LAMINA_SKIP) {
-    return LAMINA_OK;
-  }
-  if (db == NULL) {
-    return LAMINA_E_PLUGIN;
-  }
-  struct lamina_columns work = {.matrix = dy->data,
-                                .rows = lamina_type_rows(&dy->type),
-                                .columns = lamina_type_columns(&dy->type),
-                                .out = db->data,
-                                .add = request == LAMINA_ADD,
-                                .scratch = lamina_scratch(call, LAMINA_SHARED)};
-  return lamina_sum_columns(call, &work);
-}
+#include <lamina/math.h>
 
 LAMINA_CLONES
 static void add_bias(const struct lm_bias_finish *finish, int64_t first, int64_t count)

@@ -1,15 +1,11 @@
 /*
- * The bias of a layer whose channels are the last axis: its gradient, and its addition where a
- * product cannot do that itself.
+ * Adding the bias of a layer whose channels are the last axis, where a product cannot do that
+ * itself.
  */
 #ifndef LM_CONVOLUTION_BIAS_H
 #define LM_CONVOLUTION_BIAS_H
 
 #include "convolution.h"
-
-/** db (weight number `weight`) from dy, with the beginning of the shared scratch for its work:
- *  lamina_columns_bytes() of the pixels and channels. */
-int32_t lm_bias_gradient(struct lamina_call *call, const struct lamina_view *dy, uint32_t weight);
 
 /** Adds a bias to finished pieces of y, then does what the host wants done with them. */
 struct lm_bias_finish {

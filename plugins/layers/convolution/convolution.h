@@ -77,7 +77,7 @@ struct lm_convolution_task {
   float *y, *dx, *dw;
   uint32_t request; /* LAMINA_WRITE or LAMINA_ADD: what is to be done with dx or dw */
   const struct lamina_epilogue *epilogue; /* of y or dx; may be NULL */
-  uint64_t shared_offset;                 /* where the shared scratch begins that is free */
+  uint64_t shared_offset;                 /* forward: where its part of the shared scratch begins */
 };
 
 /** y from x, w, b. forward.c */

@@ -8,8 +8,6 @@
 
 #include <lamina/columns.h>
 
-#include "bias.h"
-
 enum { WEIGHT = 0, BIAS = 1, AXES = 2 };
 enum { ZEROS = 0, CIRCULAR = 1 };
 
@@ -75,12 +73,6 @@ static int32_t declare_weights(const struct lm_convolution_layer *self, struct l
              : LAMINA_OK;
 }
 
-/* The backward pass begins its shared scratch with what the bias needs. */
-static uint64_t bias_bytes(const struct lm_convolution_layer *self, const struct lm_convolution *v)
-{
-  return self->bias ? lamina_columns_bytes(lm_convolution_pixels(v), v->k) : 0;
-}
-
 static int32_t declare_scratch(const struct lm_convolution_layer *self, struct lamina_plan *plan,
                                const struct lm_convolution *v)
 {
@@ -88,10 +80,12 @@ static int32_t declare_scratch(const struct lm_convolution_layer *self, struct l
   lm_convolution_forward_scratch(v, &forward);
   lm_convolution_input_scratch(v, &input);
   lm_convolution_weight_scratch(v, &weight);
+  /* The gradients are made one after the other, in the same memory. */
+  uint64_t bias = self->bias ? lamina_columns_bytes(lm_convolution_pixels(v), v->k) : 0;
   uint64_t shared = weight.shared > input.shared ? weight.shared : input.shared;
   uint64_t lane = weight.lane > input.lane ? weight.lane : input.lane;
   LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_FORWARD, forward.shared, forward.lane));
-  return lamina_plan_scratch(plan, LAMINA_BACKWARD, bias_bytes(self, v) + shared, lane);
+  return lamina_plan_scratch(plan, LAMINA_BACKWARD, bias > shared ? bias : shared, lane);
 }
 
 int32_t lm_convolution_layer_infer(void *instance, struct lamina_plan *plan)
@@ -140,8 +134,7 @@ int32_t lm_convolution_layer_forward(void *instance, struct lamina_call *call)
                                     .epilogue = lamina_epilogue(call, LAMINA_OUT, 0)});
 }
 
-static int32_t input_gradient(const struct lm_convolution_layer *self,
-                              const struct lm_convolution *v, struct lamina_call *call,
+static int32_t input_gradient(const struct lm_convolution *v, struct lamina_call *call,
                               const struct lamina_view *dy)
 {
   uint32_t request = LAMINA_SKIP;
@@ -159,12 +152,10 @@ static int32_t input_gradient(const struct lm_convolution_layer *self,
                                     .dy = dy->data,
                                     .dx = dx->data,
                                     .request = request,
-                                    .epilogue = lamina_epilogue(call, LAMINA_IN, 0),
-                                    .shared_offset = bias_bytes(self, v)});
+                                    .epilogue = lamina_epilogue(call, LAMINA_IN, 0)});
 }
 
-static int32_t weight_gradient(const struct lm_convolution_layer *self,
-                               const struct lm_convolution *v, struct lamina_call *call,
+static int32_t weight_gradient(const struct lm_convolution *v, struct lamina_call *call,
                                const struct lamina_view *dy)
 {
   uint32_t request = LAMINA_SKIP;
@@ -178,11 +169,8 @@ static int32_t weight_gradient(const struct lm_convolution_layer *self,
   }
   return lm_convolution_weight_gradient(
       v, call,
-      &(struct lm_convolution_task){.x = x->data,
-                                    .dy = dy->data,
-                                    .dw = dw->data,
-                                    .request = request,
-                                    .shared_offset = bias_bytes(self, v)});
+      &(struct lm_convolution_task){
+          .x = x->data, .dy = dy->data, .dw = dw->data, .request = request});
 }
 
 int32_t lm_convolution_layer_backward(void *instance, struct lamina_call *call)
@@ -195,7 +183,7 @@ int32_t lm_convolution_layer_backward(void *instance, struct lamina_call *call)
     return LAMINA_E_PLUGIN;
   }
   LAMINA_TRY(convolution_of(self, call, &x->type, &v));
-  LAMINA_TRY(weight_gradient(self, &v, call, dy));
-  LAMINA_TRY(input_gradient(self, &v, call, dy));
-  return self->bias ? lm_bias_gradient(call, dy, BIAS) : LAMINA_OK;
+  LAMINA_TRY(weight_gradient(&v, call, dy));
+  LAMINA_TRY(input_gradient(&v, call, dy));
+  return self->bias ? lamina_bias_gradient(call, dy, BIAS) : LAMINA_OK;
 }

@@ -32,12 +32,6 @@ static int32_t setup(void *instance, struct lamina_call *call)
   return self->gemm == NULL ? LAMINA_E_MISSING : LAMINA_OK;
 }
 
-/* The backward pass begins its shared scratch with what the bias needs. */
-static uint64_t bias_bytes(const struct dense *self, int64_t rows)
-{
-  return self->bias ? lamina_columns_bytes(rows, self->units) : 0;
-}
-
 static int32_t declare_weights(const struct dense *self, struct lamina_plan *plan, int64_t d)
 {
   int64_t shape[2] = {d, self->units};
@@ -63,9 +57,11 @@ static int32_t declare_scratch(const struct dense *self, struct lamina_plan *pla
   gemm->scratch(gemm->self, d, self->units, rows, &weight);
   gemm->scratch(gemm->self, rows, d, self->units, &input);
   LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_FORWARD, forward.shared, forward.per_lane));
+  /* The gradients are made one after the other, in the same memory. */
+  uint64_t bias = self->bias ? lamina_columns_bytes(rows, self->units) : 0;
   uint64_t shared = weight.shared > input.shared ? weight.shared : input.shared;
   uint64_t lane = weight.per_lane > input.per_lane ? weight.per_lane : input.per_lane;
-  return lamina_plan_scratch(plan, LAMINA_BACKWARD, bias_bytes(self, rows) + shared, lane);
+  return lamina_plan_scratch(plan, LAMINA_BACKWARD, bias > shared ? bias : shared, lane);
 }
 
 static int32_t infer(void *instance, struct lamina_plan *plan)
@@ -129,13 +125,12 @@ static int32_t forward(void *instance, struct lamina_call *call)
   return self->gemm->run(self->gemm->self, call, &task);
 }
 
-/* Runs a task of the backward pass, whose scratch begins behind what the bias needs. */
+/* Runs a task of the backward pass. */
 static int32_t multiply(const struct dense *self, struct lamina_call *call, uint32_t request,
-                        int64_t rows, struct lamina_gemm_task *task)
+                        struct lamina_gemm_task *task)
 {
   task->size = (uint32_t)sizeof *task;
   task->flags = request == LAMINA_ADD ? LAMINA_GEMM_ADD : 0;
-  task->shared_offset = bias_bytes(self, rows);
   return self->gemm->run(self->gemm->self, call, task);
 }
 
@@ -164,7 +159,7 @@ static int32_t input_gradient(const struct dense *self, struct lamina_call *call
                                   .c = dx->data,
                                   .c_row = d,
                                   .epilogue = lamina_epilogue(call, LAMINA_IN, 0)};
-  return multiply(self, call, request, rows, &task);
+  return multiply(self, call, request, &task);
 }
 
 static int32_t weight_gradient(const struct dense *self, struct lamina_call *call,
@@ -191,27 +186,7 @@ static int32_t weight_gradient(const struct dense *self, struct lamina_call *cal
                                   .b_column = 1,
                                   .c = dw->data,
                                   .c_row = k};
-  return multiply(self, call, request, rows, &task);
-}
-
-static int32_t bias_gradient(const struct dense *self, struct lamina_call *call,
-                             const struct lamina_view *dy)
-{
-  uint32_t request = LAMINA_SKIP;
-  const struct lamina_view *db = lamina_grad(call, LAMINA_WEIGHT, BIAS, &request);
-  if (request == LAMINA_SKIP) {
-    return LAMINA_OK;
-  }
-  if (db == NULL) {
-    return LAMINA_E_PLUGIN;
-  }
-  struct lamina_columns work = {.matrix = dy->data,
-                                .rows = lamina_type_rows(&dy->type),
-                                .columns = self->units,
-                                .out = db->data,
-                                .add = request == LAMINA_ADD,
-                                .scratch = lamina_scratch(call, LAMINA_SHARED)};
-  return lamina_sum_columns(call, &work);
+  return multiply(self, call, request, &task);
 }
 
 static int32_t backward(void *instance, struct lamina_call *call)
@@ -223,7 +198,7 @@ static int32_t backward(void *instance, struct lamina_call *call)
   }
   LAMINA_TRY(weight_gradient(self, call, dy));
   LAMINA_TRY(input_gradient(self, call, dy));
-  return self->bias ? bias_gradient(self, call, dy) : LAMINA_OK;
+  return self->bias ? lamina_bias_gradient(call, dy, BIAS) : LAMINA_OK;
 }
 
 LAMINA_LAYER(dense, "1.0.0", "x W + b along the last axis", struct dense, LAMINA_SETTINGS(settings),
