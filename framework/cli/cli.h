@@ -1,6 +1,6 @@
 /*
  * The program: commands, their options, and what they print. The only room that prints, exits
- * and handles signals. Floor 10.
+ * and handles signals. Floor 11.
  *
  * Data goes to standard output, progress and messages to standard error. Exit codes are those
  * of lamina/status.h.
@@ -30,7 +30,8 @@ struct lm_cli {
   uint32_t threads; /* 0: as many as make sense */
   struct lm_affinity affinity;
   double seconds; /* --seconds; 0: not given */
-  bool resume, json, yaml, markdown, classes, all, quiet, help, profile, dot, watch;
+  bool resume, json, yaml, markdown, classes, all, quiet, help, version, profile, dot, watch;
+  uint64_t given;        /* bit i: option i of the table of options */
   uint32_t load_seconds; /* LAMINA_LOAD_SECONDS: time for a plugin to load and set up; 0: usual */
   bool terminal, line_open; /* standard error is one; a progress line stands on it */
   struct lm_registry *registry;
@@ -40,6 +41,13 @@ struct lm_cli {
 /** Takes the command line apart. LAMINA_E_USAGE with a sentence. */
 enum lamina_status lm_cli_parse(int argc, char **argv, struct lm_cli *cli,
                                 struct lm_error *error) LM_MUST_CHECK;
+
+/** Refuses options that are not the command's. LAMINA_E_USAGE with a sentence. */
+enum lamina_status lm_cli_check_options(const struct lm_cli *cli,
+                                        struct lm_error *error) LM_MUST_CHECK;
+
+/** The lines of --help about the options of a command; command NULL: about all. */
+void lm_cli_options_text(struct lm_text *out, const char *command);
 
 /* Commands: each runs and says how it went. */
 enum lamina_status lm_command_train(struct lm_cli *cli, struct lm_error *error);

@@ -31,38 +31,7 @@ static const struct command commands[] = {
     {"new", lm_command_new, "KIND NAME", "write the project of a plugin of your own"},
 };
 
-static const char OPTIONS[] =
-    "Options\n"
-    "  --set KEY=VALUE     override a value of the experiment, such as train.epochs=3\n"
-    "  --run-dir DIR       train: the run folder; default runs/NAME\n"
-    "  --resume            train: continue from the run folder's checkpoint\n"
-    "  --watch             train: take in plugins that are rebuilt meanwhile, and outlive them\n"
-    "  --profile           train: say where the time went, node by node\n"
-    "  --seconds S         bench: length of a repetition; default 2\n"
-    "  --threads N         threads to compute with; results do not depend on it\n"
-    "  --affinity CPUS     keep each thread on a CPU: none (the default), spread, or a list such\n"
-    "                      as 0,2,4-7 or 0-14:2, in the order of the threads\n"
-    "  --seed N            the same as --set train.seed=N\n"
-    "  --plugin-path DIRS  look for plugins here first; ':' between folders\n"
-    "  --input DATA        predict: a CSV or IDX file, or a data set as in an experiment\n"
-    "  --output FILE       predict: write there instead of to standard output\n"
-    "  --classes           predict: the class of each sample in front\n"
-    "  --json, --yaml      other forms of output\n"
-    "  --markdown          inspect: the settings as a table for a plugin's page\n"
-    "  --dot               summary: the graph in the language of Graphviz\n"
-    "  --all               inspect: every plugin on the search path\n"
-    "  --only IDS, --skip IDS   conform: these requirements, or all but these: L05,P\n"
-    "  --format FORM       conform: text, tap, junit or json\n"
-    "  --settings YAML     conform: settings of the plugin, such as '{units: 4}'\n"
-    "  --shapes SHAPES     conform: its inputs, such as '7x5 7:5' ([7, 5] and 7 labels of 5)\n"
-    "  --timeout S         conform: seconds for each check; default 10\n"
-    "  --strict            conform: what a plugin should do counts, too\n"
-    "  --quick             conform: what takes a moment only\n"
-    "  --in-process        conform: no processes of their own, for a debugger\n"
-    "  --directory DIR     new: the project's folder; default NAME\n"
-    "  --quiet             no progress\n"
-    "  --help, --version\n"
-    "\n"
+static const char REST[] =
     "Environment\n"
     "  LAMINA_PLUGIN_PATH   folders of plugins, after those of --plugin-path\n"
     "  LAMINA_LOAD_SECONDS  how long a plugin may take to load and set up; default 30\n"
@@ -78,7 +47,16 @@ void lm_cli_help_text(struct lm_text *out)
     lm_text_addf(out, "  %-8s %-20s %s\n", commands[i].name, commands[i].arguments,
                  commands[i].summary);
   }
-  lm_text_addf(out, "\n%s", OPTIONS);
+  lm_text_add(out, "\nOptions\n");
+  lm_cli_options_text(out, NULL);
+  lm_text_addf(out, "\n%s", REST);
+}
+
+static void command_help_text(const struct command *command, struct lm_text *out)
+{
+  lm_text_addf(out, "Usage: lamina %s %s [OPTIONS]\n\n%s.\n\nOptions\n", command->name,
+               command->arguments, command->summary);
+  lm_cli_options_text(out, command->name);
 }
 
 static const struct command *find_command(const char *name)
@@ -124,10 +102,11 @@ static enum lamina_status run(struct lm_cli *cli, struct lm_error *error)
   if (command == NULL) {
     return refuse_command(cli->command, error);
   }
+  LM_TRY(lm_cli_check_options(cli, error));
   if (cli->help) {
-    (void)printf("Usage: lamina %s %s\n\n%s.\n\n%s", command->name, command->arguments,
-                 command->summary, OPTIONS);
-    return LAMINA_OK;
+    struct lm_text help = {0};
+    command_help_text(command, &help);
+    return lm_cli_print(&help, error);
   }
   LM_TRY(lm_cli_start(cli, error));
   return command->run(cli, error);
@@ -152,12 +131,12 @@ int main(int argc, char **argv)
   lm_guard_install();
   lm_cli_preload();
   enum lamina_status status = lm_cli_parse(argc, argv, &cli, &error);
-  if (status == LAMINA_OK && cli.command == NULL) {
+  if (status == LAMINA_OK && cli.version) {
+    (void)printf("lamina %s, plugin ABI %d.%d\n", LM_VERSION, LAMINA_ABI_MAJOR, LAMINA_ABI_MINOR);
+  } else if (status == LAMINA_OK && cli.command == NULL) {
     struct lm_text help = {0};
     lm_cli_help_text(&help);
     status = lm_cli_print(&help, &error);
-  } else if (status == LAMINA_OK && strcmp(cli.command, "--version") == 0) {
-    (void)printf("lamina %s, plugin ABI %d.%d\n", LM_VERSION, LAMINA_ABI_MAJOR, LAMINA_ABI_MINOR);
   } else if (status == LAMINA_OK) {
     status = run(&cli, &error);
   }

@@ -89,8 +89,8 @@ static void add_help_entry(struct lm_text *out, const char *line, size_t length)
 }
 
 /*
- * One line of the help: a word alone begins a section, an indented line is an entry, and all else
- * goes on with what was before.
+ * One line of the help: a word alone begins a section, a line indented by two an entry, and all
+ * else goes on with what was before.
  */
 static void add_help_line(struct lm_text *out, const char *line, size_t length)
 {
@@ -98,7 +98,13 @@ static void add_help_line(struct lm_text *out, const char *line, size_t length)
     begin_section(out, line, length);
     return;
   }
-  if (strncmp(line, "  ", 2) != 0) {
+  size_t indent = strspn(line, " ");
+  if (indent > 2) {
+    add_bytes(out, line + indent, length - indent);
+    lm_text_add(out, "\n");
+    return;
+  }
+  if (indent != 2) {
     static const char exits[] = "Exit codes: ";
     bool is_exits = strncmp(line, exits, strlen(exits)) == 0;
     size_t skipped = is_exits ? strlen(exits) : 0;

@@ -1,6 +1,7 @@
 /*
- * Options: a table of names, and where their values go. Written out because a misspelt option
- * should get the nearest right one, as everywhere else.
+ * Options: a table that says what each is called, whose it is, what it means and where its value
+ * goes; the help and the manual are made of it. Written out because a misspelt option should get
+ * the nearest right one, as everywhere else, and one of another command its name.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -8,51 +9,147 @@
 
 #include "cli/cli.h"
 
-enum option_kind { FLAG, TEXT, SET, SEED, THREADS, AFFINITY, SECONDS };
+enum option_kind { FLAG, TEXT, SET, SEED, THREADS, AFFINITY, REAL };
 
 struct option {
   const char *name;
+  const char *value;    /* what stands behind it, in the help; NULL: nothing */
+  const char *commands; /* those it belongs to, with blanks between; NULL: all */
+  const char *help;
+  size_t offset; /* of a bool, a text or a double in struct lm_cli */
   enum option_kind kind;
-  size_t offset; /* of a bool or a text in struct lm_cli */
+  double least, most; /* of REAL: above the one, up to the other */
 };
 
-#define AT(field) offsetof(struct lm_cli, field)
+#define FLAG_AT(field) .kind = FLAG, .offset = offsetof(struct lm_cli, field)
+#define TEXT_AT(field) .kind = TEXT, .offset = offsetof(struct lm_cli, field)
+#define REAL_AT(field, above, to) \
+  .kind = REAL, .offset = offsetof(struct lm_cli, field), .least = above, .most = to
+#define BUILDS "train bench check summary plan eval predict"
+#define COMPUTES "train bench eval predict"
 
 static const struct option options[] = {
-    {"--set", SET, 0},
-    {"--run-dir", TEXT, AT(run_dir)},
-    {"--resume", FLAG, AT(resume)},
-    {"--watch", FLAG, AT(watch)},
-    {"--profile", FLAG, AT(profile)},
-    {"--seconds", SECONDS, 0},
-    {"--threads", THREADS, 0},
-    {"--affinity", AFFINITY, 0},
-    {"--seed", SEED, 0},
-    {"--plugin-path", TEXT, AT(plugin_path)},
-    {"--input", TEXT, AT(input)},
-    {"--output", TEXT, AT(output)},
-    {"--directory", TEXT, AT(directory)},
-    {"--classes", FLAG, AT(classes)},
-    {"--json", FLAG, AT(json)},
-    {"--yaml", FLAG, AT(yaml)},
-    {"--markdown", FLAG, AT(markdown)},
-    {"--dot", FLAG, AT(dot)},
-    {"--all", FLAG, AT(all)},
-    {"--settings", TEXT, AT(settings)},
-    {"--shapes", TEXT, AT(shapes)},
-    {"--only", TEXT, AT(only)},
-    {"--skip", TEXT, AT(skip)},
-    {"--format", TEXT, AT(format)},
-    {"--timeout", TEXT, AT(timeout)},
-    {"--strict", FLAG, AT(strict)},
-    {"--quick", FLAG, AT(quick)},
-    {"--in-process", FLAG, AT(in_process)},
-    {"--rules", FLAG, AT(rules)},
-    {"--quiet", FLAG, AT(quiet)},
-    {"--help", FLAG, AT(help)},
+    {"--set", "KEY=VALUE", BUILDS, "override a value of the experiment, such as train.epochs=3",
+     .kind = SET},
+    {"--run-dir", "DIR", "train", "the run folder; default runs/NAME", TEXT_AT(run_dir)},
+    {"--resume", NULL, "train", "continue from the run folder's checkpoint", FLAG_AT(resume)},
+    {"--watch", NULL, "train", "take in plugins that are rebuilt meanwhile, and outlive them",
+     FLAG_AT(watch)},
+    {"--profile", NULL, "train", "say where the time went, node by node", FLAG_AT(profile)},
+    {"--seconds", "S", "bench", "length of a repetition; default 2", REAL_AT(seconds, 0, 3600)},
+    {"--threads", "N", COMPUTES, "threads to compute with; results do not depend on it",
+     .kind = THREADS},
+    {"--affinity", "CPUS", COMPUTES,
+     "keep each thread on a CPU: none (the default), spread, or a list such as 0,2,4-7 or 0-14:2, "
+     "in the order of the threads",
+     .kind = AFFINITY},
+    {"--seed", "N", BUILDS " conform", "of random numbers: the same as --set train.seed=N",
+     .kind = SEED},
+    {"--plugin-path", "DIRS", NULL, "look for plugins here first; ':' between folders",
+     TEXT_AT(plugin_path)},
+    {"--input", "DATA", "predict", "a CSV or IDX file, or a data set as in an experiment",
+     TEXT_AT(input)},
+    {"--output", "FILE", "predict", "write there instead of to standard output", TEXT_AT(output)},
+    {"--classes", NULL, "predict", "the class of each sample in front", FLAG_AT(classes)},
+    {"--json", NULL, "train bench eval predict list inspect conform", "output as JSON",
+     FLAG_AT(json)},
+    {"--yaml", NULL, "inspect", "output as YAML", FLAG_AT(yaml)},
+    {"--markdown", NULL, "inspect", "the settings as a table for a plugin's page",
+     FLAG_AT(markdown)},
+    {"--dot", NULL, "summary", "the graph in the language of Graphviz", FLAG_AT(dot)},
+    {"--all", NULL, "inspect", "every plugin on the search path", FLAG_AT(all)},
+    {"--only", "IDS", "conform", "these requirements alone, such as L05,P", TEXT_AT(only)},
+    {"--skip", "IDS", "conform", "all but these requirements", TEXT_AT(skip)},
+    {"--format", "FORM", "conform", "text, tap, junit or json", TEXT_AT(format)},
+    {"--settings", "YAML", "conform", "settings of the plugin, such as '{units: 4}'",
+     TEXT_AT(settings)},
+    {"--shapes", "SHAPES", "conform", "its inputs, such as '7x5 7:5' ([7, 5] and 7 labels of 5)",
+     TEXT_AT(shapes)},
+    {"--timeout", "S", "conform", "seconds for each check; default 10", TEXT_AT(timeout)},
+    {"--strict", NULL, "conform", "what a plugin should do counts, too", FLAG_AT(strict)},
+    {"--quick", NULL, "conform", "what takes a moment only", FLAG_AT(quick)},
+    {"--in-process", NULL, "conform", "no processes of their own, for a debugger",
+     FLAG_AT(in_process)},
+    {"--rules", NULL, "conform", "print the requirements", FLAG_AT(rules)},
+    {"--directory", "DIR", "new", "the project's folder; default NAME", TEXT_AT(directory)},
+    {"--quiet", NULL, NULL, "no progress", FLAG_AT(quiet)},
+    {"--help", NULL, NULL, "this list, or that of a command", FLAG_AT(help)},
+    {"--version", NULL, NULL, "of the program and of the plugin ABI", FLAG_AT(version)},
 };
 
 enum { N_OPTIONS = sizeof options / sizeof options[0] };
+_Static_assert(N_OPTIONS <= 64, "struct lm_cli has a bit for each");
+
+/* ---- whose, and what for ---- */
+
+static bool belongs_to(const struct option *option, const char *command)
+{
+  size_t length = strlen(command);
+  for (const char *at = option->commands; at != NULL; at = strchr(at, ' ')) {
+    at += *at == ' ';
+    if (strncmp(at, command, length) == 0 && (at[length] == ' ' || at[length] == '\0')) {
+      return true;
+    }
+  }
+  return option->commands == NULL;
+}
+
+/* One or two commands are named in front of what an option does; more are taken for granted. */
+static void add_owner(struct lm_text *out, const struct option *option)
+{
+  const char *blank = option->commands == NULL ? NULL : strchr(option->commands, ' ');
+  if (option->commands != NULL && (blank == NULL || strchr(blank + 1, ' ') == NULL)) {
+    int length = blank == NULL ? (int)strlen(option->commands) : (int)(blank - option->commands);
+    lm_text_addf(out, "%.*s%s%s: ", length, option->commands, blank == NULL ? "" : ",",
+                 blank == NULL ? "" : blank);
+  }
+}
+
+/* Words in lines of at most 96 columns, the later ones indented as the first. */
+static void add_wrapped(struct lm_text *out, const char *text, size_t indent)
+{
+  size_t column = indent;
+  while (*text != '\0') {
+    size_t word = strcspn(text, " ");
+    if (column + word > 96) {
+      lm_text_addf(out, "\n%*s", (int)indent, "");
+      column = indent;
+    }
+    lm_text_add_bytes(out, text, word);
+    text += word;
+    column += word + 1;
+    if (*text == ' ') {
+      text++;
+      lm_text_add(out, column + strcspn(text, " ") > 96 ? "" : " ");
+    }
+  }
+  lm_text_add(out, "\n");
+}
+
+void lm_cli_options_text(struct lm_text *out, const char *command)
+{
+  enum { INDENT = 26 };
+  for (size_t i = 0; i < N_OPTIONS; i++) {
+    const struct option *option = &options[i];
+    struct lm_text term = {0}, text = {0};
+    if (command != NULL && !belongs_to(option, command)) {
+      continue;
+    }
+    lm_text_addf(&term, "%s%s%s", option->name, option->value == NULL ? "" : " ",
+                 option->value == NULL ? "" : option->value);
+    if (command == NULL) {
+      add_owner(&text, option);
+    }
+    lm_text_add(&text, option->help);
+    lm_text_addf(out, "  %-*s", INDENT - 2, lm_text_get(&term));
+    add_wrapped(out, lm_text_get(&text), INDENT);
+    out->failed = out->failed || !lm_text_ok(&term) || !lm_text_ok(&text);
+    lm_text_release(&term);
+    lm_text_release(&text);
+  }
+}
+
+/* ---- reading the command line ---- */
 
 static const struct option *find_option(const char *argument, size_t length)
 {
@@ -86,15 +183,16 @@ enum lamina_status lm_cli_number(const char *name, const char *text, long long l
   return LAMINA_OK;
 }
 
-static enum lamina_status read_seconds(const char *text, double *out, struct lm_error *error)
+static enum lamina_status read_real(const struct option *option, const char *text, double *out,
+                                    struct lm_error *error)
 {
   char *end;
   *out = strtod(text, &end);
-  if (end == text || *end != '\0' || !(*out > 0.0 && *out <= 3600.0)) {
-    return lm_fail(error, LAMINA_E_USAGE,
-                   "--seconds is '%s', expected a number above 0 and up to 3600", text);
+  if (end != text && *end == '\0' && *out > option->least && *out <= option->most) {
+    return LAMINA_OK;
   }
-  return LAMINA_OK;
+  return lm_fail(error, LAMINA_E_USAGE, "%s is '%s', expected a number above %g and up to %g",
+                 option->name, text, option->least, option->most);
 }
 
 static enum lamina_status take_value(struct lm_cli *cli, const struct option *option,
@@ -117,8 +215,8 @@ static enum lamina_status take_value(struct lm_cli *cli, const struct option *op
       return LAMINA_OK;
     case AFFINITY:
       return lm_affinity_parse(value, &cli->affinity, error);
-    case SECONDS:
-      return read_seconds(value, &cli->seconds, error);
+    case REAL:
+      return read_real(option, value, (double *)((char *)cli + option->offset), error);
     default:
       return LAMINA_OK;
   }
@@ -146,6 +244,7 @@ static enum lamina_status take_option(int argc, char **argv, int *at, struct lm_
   if (option == NULL) {
     return refuse_option(argument, length, error);
   }
+  cli->given |= UINT64_C(1) << (option - options);
   if (option->kind == FLAG) {
     if (equals != NULL) {
       return lm_fail(error, LAMINA_E_USAGE, "%s takes no value", option->name);
@@ -166,9 +265,6 @@ enum lamina_status lm_cli_parse(int argc, char **argv, struct lm_cli *cli, struc
     bool is_option = argv[i][0] == '-' && argv[i][1] != '\0' && !only_arguments;
     if (is_option && strcmp(argv[i], "--") == 0) {
       only_arguments = true;
-    } else if (is_option && strcmp(argv[i], "--version") == 0) {
-      cli->command = "--version";
-      return LAMINA_OK;
     } else if (is_option) {
       LM_TRY(take_option(argc, argv, &i, cli, error));
     } else if (cli->command == NULL) {
@@ -179,8 +275,21 @@ enum lamina_status lm_cli_parse(int argc, char **argv, struct lm_cli *cli, struc
       return lm_fail(error, LAMINA_E_USAGE, "too many arguments, beginning with '%s'", argv[i]);
     }
   }
-  if (cli->command == NULL && !cli->help) {
+  if (cli->command == NULL && !cli->help && !cli->version) {
     return lm_fail(error, LAMINA_E_USAGE, "a command is missing, see lamina --help");
+  }
+  return LAMINA_OK;
+}
+
+enum lamina_status lm_cli_check_options(const struct lm_cli *cli, struct lm_error *error)
+{
+  for (size_t i = 0; i < N_OPTIONS; i++) {
+    bool given = (cli->given >> i & 1) != 0;
+    if (given && !belongs_to(&options[i], cli->command)) {
+      return lm_fail(error, LAMINA_E_USAGE,
+                     "lamina %s has no option %s, which is for: %s; see lamina %s --help",
+                     cli->command, options[i].name, options[i].commands, cli->command);
+    }
   }
   return LAMINA_OK;
 }

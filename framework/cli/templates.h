@@ -1,6 +1,6 @@
 /*
  * The files that `lamina new` writes, as the build put them into the program from templates/.
- * Floor 10.
+ * Floor 11.
  */
 #ifndef LM_CLI_TEMPLATES_H
 #define LM_CLI_TEMPLATES_H

@@ -1,6 +1,6 @@
 /*
  * The library for other people's programs: a model as lamina/lamina.h has it, over a registry,
- * a pool and an engine of its own, so that models share nothing. Floor 10.
+ * a pool and an engine of its own, so that models share nothing. Floor 11.
  *
  * model.c loads and frees, describe.c answers questions, run.c runs.
  */

@@ -10,7 +10,10 @@ for command in train eval predict check summary plan list inspect schema conform
   wants 0 "$command"
 done
 lamina summary --help
-wants 0 "Usage: lamina summary FILE"
+wants 0 "Usage: lamina summary FILE" "--dot"
+lacks "--run-dir"
+lamina summary "$digits" --run-dir x
+wants 64 "lamina summary has no option --run-dir, which is for: train"
 lamina --version
 wants 0 "lamina 0." "plugin ABI 1."
 [ "$(wc -l <out)" -eq 1 ] || fail "a version is one line"
