@@ -8,7 +8,8 @@
  * for the last chunks in the same way. With more threads than CPUs only so many are awake at a
  * time, since one more would keep another off its CPU; who sleeps is not missed, because any
  * thread can run any chunk. Where threads were told their CPUs, and too few, all are woken, and
- * nobody spins.
+ * nobody spins. Before a thread sleeps it helps one that another process keeps off its CPU
+ * (company.h), unless threads were told their CPUs.
  *
  * Work beside the loops is one word: whoever moves it from OFFERED owns the work, a worker by
  * RUNNING, the caller by taking it back. Workers look for it only when no chunk is left, so
@@ -25,6 +26,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/company.h"
 #include "base/cpus.h"
 #include "base/memory.h"
 #include "base/thread.h"
@@ -40,6 +42,7 @@ struct lane {
   uint32_t number;
   int32_t failed_status;
   int64_t failed_chunk; /* -1: none */
+  struct lm_company company;
 } LINE_ALIGNED;
 
 /* What the owners of a loop's chunks need; written by the caller before the chunks exist. */
@@ -64,6 +67,7 @@ struct lm_pool {
   uint32_t threads;
   uint32_t most_awake; /* threads that are woken to run at once, the caller among them */
   bool spins;
+  bool moves;    /* threads may be moved between CPUs */
   bool shuffled; /* no threads: chunks run in an order and on lanes drawn from seed */
   uint64_t seed;
   bool placed; /* the thread that made the pool has a CPU of its own */
@@ -134,6 +138,7 @@ static bool work(struct lm_pool *pool, struct lane *lane)
   if (chunk < 0) {
     return false;
   }
+  atomic_store_explicit(&lane->company.busy, true, memory_order_relaxed);
   lm_float_mode_adopt(&pool->loop.mode);
   long long finished = 0;
   while (chunk >= 0) {
@@ -141,6 +146,7 @@ static bool work(struct lm_pool *pool, struct lane *lane)
     finished++;
     chunk = take(pool);
   }
+  atomic_store_explicit(&lane->company.busy, false, memory_order_relaxed);
   atomic_fetch_add(&pool->done, finished);
   if (atomic_load(&pool->caller_sleeps) != 0) {
     atomic_store(&pool->caller_sleeps, 0);
@@ -200,6 +206,24 @@ static inline bool is_work_due(struct lm_pool *pool, int64_t chunks)
          atomic_load_explicit(&pool->stopping, memory_order_relaxed);
 }
 
+/*
+ * A thread has nothing to do for a while: another one that has gets its CPU. The caller's thread
+ * is the program's own and may run at once where it could before; a worker is told to leave.
+ */
+static void give_way(struct lm_pool *pool, struct lane *lane)
+{
+  for (uint32_t i = 0; i < pool->threads && pool->moves; i++) {
+    struct lm_company *other = &pool->lanes[i].company;
+    bool is_wanted = i == 0 || atomic_load_explicit(&other->busy, memory_order_relaxed);
+    if (i != lane->number && is_wanted && lm_company_bring(other, i != 0)) {
+      if (i == 0) {
+        lm_company_leave(&lane->company);
+      }
+      return;
+    }
+  }
+}
+
 /* The caller puts out work and then looks for sleepers; a worker counts itself as one and then
  * looks for work: in any order, one of them sees the other. */
 static void sleep_for_work(struct lm_pool *pool)
@@ -218,10 +242,13 @@ static void *worker(void *arg)
   struct lane *lane = arg;
   struct lm_pool *pool = lane->pool;
   here = (struct position){pool, lane->number};
+  lm_company_enter(&lane->company);
   while (!atomic_load(&pool->stopping)) {
     if (!work(pool, lane) && !work_aside(pool, lane) && !spin_until(pool, is_work_due, 0)) {
+      give_way(pool, lane);
       sleep_for_work(pool);
     }
+    lm_company_settle(&lane->company);
   }
   return NULL;
 }
@@ -250,6 +277,7 @@ static void wait_for_end(struct lm_pool *pool, int64_t chunks)
   if (is_end(pool, chunks) || spin_until(pool, is_end, chunks)) {
     return;
   }
+  give_way(pool, &pool->lanes[0]);
   while (atomic_load(&pool->done) != chunks) {
     atomic_store(&pool->caller_sleeps, 1);
     if (atomic_load(&pool->done) != chunks) {
@@ -284,6 +312,7 @@ static int32_t run_parallel(struct lm_pool *pool, const struct loop *loop)
     atomic_store_explicit(&pool->fails_from, INT64_MAX, memory_order_relaxed);
   }
   atomic_store_explicit(&pool->done, 0, memory_order_relaxed);
+  lm_company_enter(&pool->lanes[0].company);
   /* The first chunk is the caller's without asking. */
   atomic_store(&pool->untaken, loop->chunks - 1);
   wake(pool, loop->chunks - 1);
@@ -545,6 +574,7 @@ enum lamina_status lm_pool_create_on(uint32_t threads, const struct lm_affinity 
   bool confined = placed && threads > affinity->count;
   pool->most_awake = confined || threads < cpus ? threads : cpus;
   pool->spins = !confined && pool->most_awake > 1;
+  pool->moves = !placed && pool->most_awake > 1;
   uint32_t started;
   int failure = start_workers(pool, affinity, &started);
   if (failure == 0 && placed) {
