@@ -121,23 +121,51 @@ static void check_records(const struct augment *augment)
   free(same);
 }
 
-void augment_check(const struct augment *augment, bool is_identity_in_evaluation)
+void augment_check(struct augment augment, bool is_identity_in_evaluation)
 {
   static const int64_t batches[] = {1, 3, 5};
-  struct augment other = *augment;
-  float *wanted = augment_run(augment, augment->count, 3, NULL);
+  struct augment other = augment;
+  float *wanted = augment_run(&augment, augment.count, 3, NULL);
   if (is_identity_in_evaluation) {
-    check_evaluation(augment);
+    check_evaluation(&augment);
   }
   for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++) {
-    compare(augment, wanted, batches[i], 3, true);
+    compare(&augment, wanted, batches[i], 3, true);
   }
   other.threads = 8;
-  compare(&other, wanted, augment->count, 3, true);
+  compare(&other, wanted, augment.count, 3, true);
   compare(&other, wanted, 7, 3, true);
-  compare(augment, wanted, augment->count, 4, false);
+  compare(&augment, wanted, augment.count, 4, false);
   other.seed++;
-  compare(&other, wanted, augment->count, 3, false);
+  compare(&other, wanted, augment.count, 3, false);
   free(wanted);
-  check_records(augment);
+  check_records(&augment);
+}
+
+struct augment augment_colour(const char *yaml)
+{
+  return (struct augment){
+      .yaml = yaml, .dims = {20, 20, 3}, .rank = 3, .count = 50, .seed = 7, .threads = 1};
+}
+
+struct augment augment_grey(const char *yaml)
+{
+  return (struct augment){
+      .yaml = yaml, .dims = {9, 11}, .rank = 2, .count = 50, .seed = 7, .threads = 1};
+}
+
+void augment_refuses_no_picture(const char *yaml)
+{
+  struct probe probe;
+  struct probe_data data;
+  const int64_t dims[] = {5, 4, 3, 2};
+  probe_open(&probe, 1);
+  for (uint32_t rank = 1; rank <= 4; rank += 3) {
+    const struct probe_field field = {"input", lamina_type_f32(rank, dims), augment_input()};
+    probe_data_of(&probe, &field, 1, 1, &data);
+    probe_expect(&probe, probe_data_transform(&data, yaml, "input"), LAMINA_E_SHAPE,
+                 "expected a picture");
+    probe_data_close(&data);
+  }
+  probe_close(&probe);
 }

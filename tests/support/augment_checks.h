@@ -28,7 +28,14 @@ const float *augment_input(void);
  */
 float *augment_run(const struct augment *augment, int64_t batch, uint64_t epoch, int64_t *elements);
 
+/** Some pictures [20, 20, 3], and grey ones [9, 11]. */
+struct augment augment_colour(const char *yaml);
+struct augment augment_grey(const char *yaml);
+
 /** The checks above. A crop that cuts is none in evaluation either. */
-void augment_check(const struct augment *augment, bool is_identity_in_evaluation);
+void augment_check(struct augment augment, bool is_identity_in_evaluation);
+
+/** Fields of one axis and of four are refused. */
+void augment_refuses_no_picture(const char *yaml);
 
 #endif

@@ -10,23 +10,10 @@
 
 LAMINA_CONFORM_WITH(transform, crop, .settings = "{padding: 2}")
 
-static const struct augment pictures = {.yaml = "{crop: {padding: 4}}",
-                                        .dims = {20, 20, 3},
-                                        .rank = 3,
-                                        .count = 50,
-                                        .seed = 7,
-                                        .threads = 1};
-static const struct augment grey = {.yaml = "{crop: {padding: 1, size: [4, 10]}}",
-                                    .dims = {9, 11},
-                                    .rank = 2,
-                                    .count = 50,
-                                    .seed = 7,
-                                    .threads = 1};
-
 Test(crop, draws_for_each_record_whatever_the_threads_and_batches)
 {
-  augment_check(&pictures, true);
-  augment_check(&grey, false);
+  augment_check(augment_colour("{crop: {padding: 4}}"), true);
+  augment_check(augment_grey("{crop: {padding: 1, size: [4, 10]}}"), false);
 }
 
 /* The pixel of a grey picture with a margin of fill value -1. */
@@ -129,18 +116,7 @@ Test(crop, a_window_larger_than_the_picture_is_refused)
 
 Test(crop, a_field_that_is_no_picture_is_refused)
 {
-  struct probe probe;
-  struct probe_data data;
-  const int64_t dims[] = {5, 4, 3, 2};
-  probe_open(&probe, 1);
-  for (uint32_t rank = 1; rank <= 4; rank += 3) {
-    const struct probe_field field = {"input", lamina_type_f32(rank, dims), augment_input()};
-    probe_data_of(&probe, &field, 1, 1, &data);
-    probe_expect(&probe, probe_data_transform(&data, "crop", "input"), LAMINA_E_SHAPE,
-                 "expected a picture");
-    probe_data_close(&data);
-  }
-  probe_close(&probe);
+  augment_refuses_no_picture("crop");
 }
 
 Test(crop, wrong_settings_are_refused)

@@ -10,23 +10,10 @@
 
 LAMINA_CONFORM(transform, cutout)
 
-static const struct augment pictures = {.yaml = "{cutout: {size: 5}}",
-                                        .dims = {20, 20, 3},
-                                        .rank = 3,
-                                        .count = 50,
-                                        .seed = 7,
-                                        .threads = 1};
-static const struct augment grey = {.yaml = "{cutout: {size: 2, count: 3}}",
-                                    .dims = {9, 11},
-                                    .rank = 2,
-                                    .count = 50,
-                                    .seed = 7,
-                                    .threads = 1};
-
 Test(cutout, draws_for_each_record_whatever_the_threads_and_batches)
 {
-  augment_check(&pictures, true);
-  augment_check(&grey, true);
+  augment_check(augment_colour("{cutout: {size: 5}}"), true);
+  augment_check(augment_grey("{cutout: {size: 2, count: 3}}"), true);
 }
 
 /* Pixels of a 9 x 9 picture that are covered, and the box around them. */
@@ -113,18 +100,7 @@ Test(cutout, a_square_larger_than_the_picture_covers_all)
 
 Test(cutout, a_field_that_is_no_picture_is_refused)
 {
-  struct probe probe;
-  struct probe_data data;
-  const int64_t dims[] = {5, 4, 3, 2};
-  probe_open(&probe, 1);
-  for (uint32_t rank = 1; rank <= 4; rank += 3) {
-    const struct probe_field field = {"input", lamina_type_f32(rank, dims), augment_input()};
-    probe_data_of(&probe, &field, 1, 1, &data);
-    probe_expect(&probe, probe_data_transform(&data, "{cutout: {size: 2}}", "input"),
-                 LAMINA_E_SHAPE, "expected a picture");
-    probe_data_close(&data);
-  }
-  probe_close(&probe);
+  augment_refuses_no_picture("{cutout: {size: 2}}");
 }
 
 Test(cutout, wrong_settings_are_refused)

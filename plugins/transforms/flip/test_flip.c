@@ -10,27 +10,17 @@
 
 LAMINA_CONFORM(transform, flip)
 
-static const struct augment pictures = {
-    .yaml = "flip", .dims = {20, 20, 3}, .rank = 3, .count = 50, .seed = 7, .threads = 1};
-static const struct augment grey = {.yaml = "{flip: {direction: vertical}}",
-                                    .dims = {9, 11},
-                                    .rank = 2,
-                                    .count = 50,
-                                    .seed = 7,
-                                    .threads = 1};
-
 Test(flip, draws_for_each_record_whatever_the_threads_and_batches)
 {
-  augment_check(&pictures, true);
-  augment_check(&grey, true);
+  augment_check(augment_colour("flip"), true);
+  augment_check(augment_grey("{flip: {direction: vertical}}"), true);
 }
 
 /* Where pixel (y, x) of a picture comes from. */
 static void check_pixels(const char *yaml, bool vertical)
 {
-  struct augment augment = pictures;
+  struct augment augment = augment_colour(yaml);
   int64_t h = augment.dims[0], w = augment.dims[1], c = augment.dims[2];
-  augment.yaml = yaml;
   float *out = augment_run(&augment, augment.count, 0, NULL);
   for (int64_t i = 0; i < augment.count * h * w * c; i++) {
     int64_t n = i / (h * w * c), y = i / (w * c) % h, x = i / c % w;
@@ -72,18 +62,7 @@ Test(flip, happens_as_often_as_it_should)
 
 Test(flip, a_field_that_is_no_picture_is_refused)
 {
-  struct probe probe;
-  struct probe_data data;
-  const int64_t dims[] = {5, 4, 3, 2};
-  probe_open(&probe, 1);
-  for (uint32_t rank = 1; rank <= 4; rank += 3) {
-    const struct probe_field field = {"input", lamina_type_f32(rank, dims), augment_input()};
-    probe_data_of(&probe, &field, 1, 1, &data);
-    probe_expect(&probe, probe_data_transform(&data, "flip", "input"), LAMINA_E_SHAPE,
-                 "expected a picture");
-    probe_data_close(&data);
-  }
-  probe_close(&probe);
+  augment_refuses_no_picture("flip");
 }
 
 Test(flip, wrong_settings_are_refused)

@@ -10,19 +10,10 @@
 
 LAMINA_CONFORM(transform, gain)
 
-static const struct augment pictures = {
-    .yaml = "gain", .dims = {20, 20, 3}, .rank = 3, .count = 50, .seed = 7, .threads = 1};
-static const struct augment grey = {.yaml = "{gain: {by: [-2, 5]}}",
-                                    .dims = {9, 11},
-                                    .rank = 2,
-                                    .count = 50,
-                                    .seed = 7,
-                                    .threads = 1};
-
 Test(gain, draws_for_each_record_whatever_the_threads_and_batches)
 {
-  augment_check(&pictures, true);
-  augment_check(&grey, true);
+  augment_check(augment_colour("gain"), true);
+  augment_check(augment_grey("{gain: {by: [-2, 5]}}"), true);
 }
 
 /* Ones become the factors: 60000 of them, evenly spread over the tenths between the bounds. */

@@ -10,19 +10,10 @@
 
 LAMINA_CONFORM(transform, noise)
 
-static const struct augment pictures = {
-    .yaml = "noise", .dims = {20, 20, 3}, .rank = 3, .count = 50, .seed = 7, .threads = 1};
-static const struct augment grey = {.yaml = "{noise: {deviation: 3}}",
-                                    .dims = {9, 11},
-                                    .rank = 2,
-                                    .count = 50,
-                                    .seed = 7,
-                                    .threads = 1};
-
 Test(noise, draws_for_each_record_whatever_the_threads_and_batches)
 {
-  augment_check(&pictures, true);
-  augment_check(&grey, true);
+  augment_check(augment_colour("noise"), true);
+  augment_check(augment_grey("{noise: {deviation: 3}}"), true);
 }
 
 /* n numbers: the mean is off by sigma / sqrt(n), the variance by sigma^2 sqrt(2 / n), products of

@@ -10,19 +10,10 @@
 
 LAMINA_CONFORM(transform, rotate)
 
-static const struct augment pictures = {
-    .yaml = "rotate", .dims = {20, 20, 3}, .rank = 3, .count = 50, .seed = 7, .threads = 1};
-static const struct augment grey = {.yaml = "{rotate: {degrees: [0, 360]}}",
-                                    .dims = {9, 11},
-                                    .rank = 2,
-                                    .count = 50,
-                                    .seed = 7,
-                                    .threads = 1};
-
 Test(rotate, draws_for_each_record_whatever_the_threads_and_batches)
 {
-  augment_check(&pictures, true);
-  augment_check(&grey, true);
+  augment_check(augment_colour("rotate"), true);
+  augment_check(augment_grey("{rotate: {degrees: [0, 360]}}"), true);
 }
 
 enum { SIDE = 7, CHANNELS = 2, COUNT = 4 };
@@ -105,18 +96,7 @@ Test(rotate, what_comes_from_outside_is_filled)
 
 Test(rotate, a_field_that_is_no_picture_is_refused)
 {
-  struct probe probe;
-  struct probe_data data;
-  const int64_t dims[] = {5, 4, 3, 2};
-  probe_open(&probe, 1);
-  for (uint32_t rank = 1; rank <= 4; rank += 3) {
-    const struct probe_field field = {"input", lamina_type_f32(rank, dims), augment_input()};
-    probe_data_of(&probe, &field, 1, 1, &data);
-    probe_expect(&probe, probe_data_transform(&data, "rotate", "input"), LAMINA_E_SHAPE,
-                 "expected a picture");
-    probe_data_close(&data);
-  }
-  probe_close(&probe);
+  augment_refuses_no_picture("rotate");
 }
 
 Test(rotate, wrong_settings_are_refused)

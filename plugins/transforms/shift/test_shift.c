@@ -10,19 +10,10 @@
 
 LAMINA_CONFORM(transform, shift)
 
-static const struct augment pictures = {
-    .yaml = "shift", .dims = {20, 20, 3}, .rank = 3, .count = 50, .seed = 7, .threads = 1};
-static const struct augment grey = {.yaml = "{shift: {rows: 0, columns: 3}}",
-                                    .dims = {9, 11},
-                                    .rank = 2,
-                                    .count = 50,
-                                    .seed = 7,
-                                    .threads = 1};
-
 Test(shift, draws_for_each_record_whatever_the_threads_and_batches)
 {
-  augment_check(&pictures, true);
-  augment_check(&grey, true);
+  augment_check(augment_colour("shift"), true);
+  augment_check(augment_grey("{shift: {rows: 0, columns: 3}}"), true);
 }
 
 /* Whether out is the picture moved down and right, with the fill value around it. */
@@ -88,18 +79,7 @@ Test(shift, may_move_a_picture_out_of_itself)
 
 Test(shift, a_field_that_is_no_picture_is_refused)
 {
-  struct probe probe;
-  struct probe_data data;
-  const int64_t dims[] = {5, 4, 3, 2};
-  probe_open(&probe, 1);
-  for (uint32_t rank = 1; rank <= 4; rank += 3) {
-    const struct probe_field field = {"input", lamina_type_f32(rank, dims), augment_input()};
-    probe_data_of(&probe, &field, 1, 1, &data);
-    probe_expect(&probe, probe_data_transform(&data, "shift", "input"), LAMINA_E_SHAPE,
-                 "expected a picture");
-    probe_data_close(&data);
-  }
-  probe_close(&probe);
+  augment_refuses_no_picture("shift");
 }
 
 Test(shift, wrong_settings_are_refused)
