@@ -151,29 +151,74 @@ struct cutting {
   uint32_t add;
 };
 
+/* The run of the span that begins at element `first`, the span being of the whole tensor. */
+static int32_t run_piece(const struct cutting *cutting, const struct lamina_span *whole,
+                         lamina_span_fn function, struct lamina_call *call, int64_t first)
+{
+  const float *others[LAMINA_POINTWISE_INPUTS];
+  struct lamina_span span = *whole;
+  for (uint32_t i = 0; i < whole->n_others; i++) {
+    others[i] = lm_probe_value(cutting->probe, LAMINA_IN, i + 1) + first;
+  }
+  span.first = first;
+  span.count = whole->count - first < cutting->run ? whole->count - first : cutting->run;
+  span.from += first;
+  span.ref = span.ref == NULL ? NULL : span.ref + first;
+  span.to += first;
+  span.others = others;
+  return function(cutting->probe->home->instance->self, call, &span);
+}
+
+static int32_t run_pieces(const struct cutting *cutting, const struct lamina_span *whole,
+                          lamina_span_fn function, struct lamina_call *call)
+{
+  for (int64_t first = 0; first < whole->count; first += cutting->run) {
+    LAMINA_TRY(run_piece(cutting, whole, function, call, first));
+    if (whole->count - first <= cutting->run) {
+      break;
+    }
+  }
+  return LAMINA_OK;
+}
+
+static int32_t cut_values(const struct cutting *cutting, struct lamina_call *call)
+{
+  const struct lm_probe *probe = cutting->probe;
+  const struct lamina_span whole = {.size = sizeof whole,
+                                    .count = lm_probe_count(probe, LAMINA_OUT, 0),
+                                    .from = lm_probe_value(probe, LAMINA_IN, 0),
+                                    .to = lm_probe_value(probe, LAMINA_OUT, 0),
+                                    .n_others = probe->count[LAMINA_IN] - 1};
+  return run_pieces(cutting, &whole, cutting->table->value, call);
+}
+
+static int32_t cut_gradient(const struct cutting *cutting, struct lamina_call *call, uint32_t input)
+{
+  const struct lm_probe *probe = cutting->probe;
+  uint32_t reads = cutting->table->reads;
+  struct lamina_span whole = {.size = sizeof whole,
+                              .add = cutting->add,
+                              .count = lm_probe_count(probe, LAMINA_OUT, 0),
+                              .from = lm_probe_gradient(probe, LAMINA_OUT, 0),
+                              .to = lm_probe_gradient(probe, LAMINA_IN, input),
+                              .input = input};
+  if (reads != LAMINA_READS_NOTHING) {
+    whole.ref = lm_probe_value(probe, reads, reads == LAMINA_IN ? input : 0);
+  }
+  return run_pieces(cutting, &whole, cutting->table->gradient, call);
+}
+
 static int32_t run_cut(void *arg, struct lm_instance *instance, struct lamina_call *call)
 {
   const struct cutting *cutting = arg;
-  const struct lm_probe *probe = cutting->probe;
-  bool forward = cutting->pass == LAMINA_FORWARD;
-  bool reads = cutting->table->reads != LAMINA_READS_NOTHING && !forward;
-  const float *from =
-      forward ? lm_probe_value(probe, LAMINA_IN, 0) : lm_probe_gradient(probe, LAMINA_OUT, 0);
-  const float *ref = reads ? lm_probe_value(probe, cutting->table->reads, 0) : NULL;
-  float *to =
-      forward ? lm_probe_value(probe, LAMINA_OUT, 0) : lm_probe_gradient(probe, LAMINA_IN, 0);
-  int64_t n = lm_probe_count(probe, LAMINA_IN, 0);
-  for (int64_t first = 0; first < n; first += cutting->run) {
-    int64_t count = n - first < cutting->run ? n - first : cutting->run;
-    const struct lamina_span span = {.size = sizeof span,
-                                     .add = cutting->add,
-                                     .first = first,
-                                     .count = count,
-                                     .from = from + first,
-                                     .ref = ref == NULL ? NULL : ref + first,
-                                     .to = to + first};
-    LAMINA_TRY(
-        (forward ? cutting->table->value : cutting->table->gradient)(instance->self, call, &span));
+  if (cutting->table->prepare != NULL) {
+    LAMINA_TRY(cutting->table->prepare(instance->self, call, cutting->pass));
+  }
+  if (cutting->pass == LAMINA_FORWARD) {
+    return cut_values(cutting, call);
+  }
+  for (uint32_t i = cutting->probe->count[LAMINA_IN]; i-- > 0;) { /* 0 may lie over dy */
+    LAMINA_TRY(cut_gradient(cutting, call, i));
   }
   return LAMINA_OK;
 }
@@ -192,7 +237,7 @@ static bool try_cut(struct lm_bout *bout, const struct lamina_pointwise *table, 
   bool same = status == LAMINA_OK && lm_bits_compare(bout->trial, probe, &bout->step, LM_OUTPUTS,
                                                      "L23", "by its function of runs");
   cutting.pass = LAMINA_BACKWARD;
-  if (same && (bout->item->flags & LM_CASE_FORWARD) == 0) {
+  if (same && table->gradient != NULL && (bout->item->flags & LM_CASE_FORWARD) == 0) {
     status = lm_probe_run(probe, &back, run_cut, &cutting);
     same = status == LAMINA_OK && lm_bits_compare(bout->trial, probe, &bout->step, LM_GRADIENTS,
                                                   "L23", "by its function of runs");
@@ -259,11 +304,17 @@ static void try_in_place(struct lm_bout *bout, const struct lamina_pointwise *ta
 static void cut_all(struct lm_bout *bout)
 {
   const struct lamina_pointwise *table = lm_instance_pointwise(bout->probe->home->instance);
-  bool same = table != NULL && bout->probe->count[LAMINA_IN] == 1;
+  if (table == NULL) {
+    return;
+  } else if ((table->not_in & LAMINA_MODE_TRAIN) != 0) {
+    try_evaluation(bout, table);
+    return;
+  }
+  bool same = true;
   for (size_t i = 0; same && i < sizeof runs / sizeof runs[0]; i++) {
     same = try_cut(bout, table, runs[i]);
   }
-  if (same && (bout->item->flags & LM_CASE_FORWARD) == 0) {
+  if (same && table->gradient != NULL && (bout->item->flags & LM_CASE_FORWARD) == 0) {
     try_adding(bout, table);
     try_in_place(bout, table);
   }

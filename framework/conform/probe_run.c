@@ -212,7 +212,7 @@ static enum lamina_status run_function(struct lm_probe *probe, const struct lm_p
   begin_run(probe, &run, use->pass, use->mode, use->step);
   run.call.epilogue = epilogue;
   if (epilogue != NULL) {
-    lm_epilogue_begin(epilogue, use->step, &probe->error);
+    LM_TRY(lm_epilogue_begin(epilogue, use->step, &probe->error));
   }
   take_digests(probe, use->pass, &before);
   lm_home_enter(probe->home, run.call.pass, probe->label);

@@ -141,8 +141,7 @@ static void make_gradient_table(struct lm_making *making, uint32_t node, uint32_
 
 static uint32_t mode_of(const struct lm_node *node, const struct lm_program *program, bool backward)
 {
-  bool frozen = node->frozen && node->n_states > 0;
-  uint32_t mode = program->train && !frozen ? LAMINA_MODE_TRAIN : 0;
+  uint32_t mode = lm_plan_mode(node, program->train);
   return backward ? mode | LAMINA_MODE_KEEP : mode;
 }
 

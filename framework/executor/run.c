@@ -15,12 +15,13 @@ static inline enum lamina_status run_call(struct lm_exec_call *call, uint64_t st
   call->call.step = step;
   lm_call_begin(&call->call, error);
   if (call->call.epilogue != NULL) {
-    lm_epilogue_begin(call->call.epilogue, step, error);
+    LM_TRY(lm_epilogue_begin(call->call.epilogue, step, error));
   }
   const char *previous = lm_guard_enter(call->label);
   int32_t returned = call->update != NULL ? call->update(call->self, &call->call.base, call->part)
                                           : call->run(call->self, &call->call.base);
   lm_guard_leave(previous);
+  call->call.observed = false;
   if (call->call.epilogue != NULL) {
     return lm_epilogue_end(&call->call, returned);
   }
@@ -114,12 +115,14 @@ static enum lamina_status check_call(const struct lm_program *program,
   return LAMINA_OK;
 }
 
-/* Runs a call without what is fused into it, which may overwrite what it made. */
+/* Runs a call without what is fused into it, which may overwrite what it made, and without what
+ * its observer saw. */
 static enum lamina_status run_alone(struct lm_exec_call *call, uint64_t step,
                                     struct lm_error *error)
 {
   struct lm_epilogue *epilogue = call->call.epilogue;
   call->call.epilogue = NULL;
+  call->call.observed = false;
   enum lamina_status status = run_call(call, step, error);
   call->call.epilogue = epilogue;
   return status;

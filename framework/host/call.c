@@ -50,7 +50,8 @@ static void host_log(struct lamina_call *base, int32_t level, const char *utf8)
 
 static uint32_t host_mode(const struct lamina_call *base)
 {
-  return ((const struct lm_call *)base)->mode;
+  const struct lm_call *call = (const struct lm_call *)base;
+  return call->observed ? call->mode | LAMINA_MODE_OBSERVED : call->mode;
 }
 
 static void tell_undeclared(struct lm_call *call, const char *gradient, uint32_t what,

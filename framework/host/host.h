@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 
 #include <lamina/epilogue.h>
-#include <lamina/pointwise.h>
+#include <lamina/span.h>
 
 #include "base/pool.h"
 #include "base/rng.h"
@@ -55,16 +55,23 @@ enum { LM_ROLES = 6, LM_GRADIENT_ROLES = 3 };
 struct lm_instance;
 struct lm_call;
 
-/** A layer that is fused into another's pass: its function, and whole tensors that it works on. */
+/**
+ * A function of a layer that runs in another's pass, and the whole tensors that it works on: as
+ * in struct lamina_span. A backward of several gradients is as many of these.
+ */
 struct lm_fused {
-  int32_t (*function)(const void *self, struct lamina_call *call, const struct lamina_span *span);
+  lamina_span_fn function;
+  int32_t (*prepare)(const void *self, struct lamina_call *call, uint32_t pass); /* or NULL */
   struct lm_call *call; /* of the fused layer */
   const float *from, *ref;
-  float *to;
-  uint32_t add;
+  float *to;     /* NULL: of an observer */
+  bool observes; /* the call runs afterwards, and is told that it has seen all */
+  const struct lamina_view *const *inputs; /* values: fields of the data move between runs */
+  uint32_t n_inputs;
+  uint32_t add, input;
 };
 
-/** The fused layers of a call, in the order in which they run on each piece of a tensor. */
+/** What runs on each piece of a tensor, in this order. */
 struct lm_epilogue {
   struct lamina_epilogue base; /* first: plugins see this */
   uint32_t what, index;        /* whose pieces are handed over, as in lamina_epilogue() */
@@ -83,6 +90,7 @@ struct lm_call {
   struct lm_error *error; /* where a failure is told */
   atomic_flag told;       /* error is filled */
   bool failed;
+  bool observed;        /* its observer was shown all that this call is to work on */
   bool may_keep_memory; /* lamina_memory() is allowed: setup and open */
   uint32_t mode;        /* LAMINA_MODE_* */
   struct lm_views tensors[LM_ROLES];
@@ -113,14 +121,18 @@ static inline void lm_call_begin(struct lm_call *call, struct lm_error *error)
 /** The extension of an elementwise layer; NULL if the instance is none. */
 const struct lamina_pointwise *lm_instance_pointwise(const struct lm_instance *instance);
 
+/** The extension of a layer that looks on; NULL if it has none. */
+const struct lamina_observer *lm_instance_observer(const struct lm_instance *instance);
+
 /** Sets the function that plugins call; the other fields are the caller's to set. */
 void lm_epilogue_init(struct lm_epilogue *epilogue);
 
 /**
  * Prepares the epilogue and the calls of the layers in it for one use: lm_call_begin() for each
- * of them, and their step.
+ * of them, their step, and their own preparation, which may fail.
  */
-void lm_epilogue_begin(struct lm_epilogue *epilogue, uint64_t step, struct lm_error *error);
+enum lamina_status lm_epilogue_begin(struct lm_epilogue *epilogue, uint64_t step,
+                                     struct lm_error *error) LM_MUST_CHECK;
 
 /** Turns what a call with an epilogue returned into a status: every element must have been
  *  handed over. Takes the place of lm_call_end(). */

@@ -134,7 +134,7 @@ static enum lamina_status place_saves(struct lm_planning *work, uint32_t node,
     struct lm_buffer buffer = {.role = "saved",
                                .name = work->graph->nodes[node]->name,
                                .bytes = facts->save[s]->bytes,
-                               .first = lm_time_forward(work, node),
+                               .first = lm_time_scratch(work, node, LAMINA_FORWARD),
                                .last = lm_time_backward(work, node)};
     LM_TRY(add_buffer(work->plan, &buffer, &plan->save[s], error));
   }
@@ -151,13 +151,11 @@ static enum lamina_status place_scratch(struct lm_planning *work, uint32_t node,
                                         struct lm_error *error)
 {
   const struct lm_facts *facts = &work->inference->nodes[node];
-  uint32_t time =
-      pass == LAMINA_FORWARD ? lm_time_forward(work, node) : lm_time_backward(work, node);
   struct lm_buffer buffer = {.role = "scratch",
                              .name = work->graph->nodes[node]->name,
                              .bytes = scratch_bytes(facts, pass, work->plan->options.lanes),
-                             .first = time,
-                             .last = time};
+                             .first = lm_time_scratch(work, node, pass),
+                             .last = lm_time(work, node, pass)};
   if (buffer.bytes == 0) {
     return LAMINA_OK;
   }

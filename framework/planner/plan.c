@@ -67,6 +67,7 @@ static struct lm_plan *allocate(const struct lm_graph *graph, const struct lm_pl
     memset(node->save, -1, sizeof node->save);
     node->scratch[0] = node->scratch[1] = -1;
     node->fusion[0].head = node->fusion[1].head = -1;
+    node->fusion[0].shown_by = node->fusion[1].shown_by = -1;
   }
   return plan;
 }

@@ -5,7 +5,7 @@
  * time 2n-1-i. A buffer is a piece of the arena with a lifetime; tensors that may share one do
  * so only where it is proven that nobody reads the old content later. An elementwise node that
  * is fused has no call of its own in that pass; its tensors are then alive from its head's call
- * on. Each decision keeps its reason, for `lamina plan`.
+ * on, and so is the scratch of a node that looks on there. Each decision keeps its reason, for `lamina plan`.
  *
  * Floor 6. Knows the graph and what inference found; moves no data.
  */
@@ -37,10 +37,12 @@ struct lm_decision {
   char *reason; /* why not; NULL when shared */
 };
 
-/** Whether an elementwise node runs inside another node's call of a pass. */
+/** Whether an elementwise node runs inside another node's call of a pass, or looks on there. */
 struct lm_fusion {
-  int32_t head; /* node whose call does the work; -1: a call of its own */
-  char *reason; /* why not; NULL when fused, and for nodes that are not elementwise */
+  int32_t head;     /* node whose call does the work; -1: a call of its own */
+  int32_t shown_by; /* node whose call shows it its input beforehand; -1: none */
+  uint32_t subject; /* which tensor of that node comes in pieces: output, or input's gradient */
+  char *reason;     /* why not; NULL when fused, and for nodes that could not be */
 };
 
 /** What the plan says about one node. Buffer indices; -1: none. */
@@ -80,6 +82,12 @@ enum lamina_status lm_plan_create(const struct lm_graph *graph,
                                   const struct lm_plan_options *options, struct lm_plan **out,
                                   struct lm_error *error) LM_MUST_CHECK;
 void lm_plan_free(struct lm_plan *plan);
+
+/** LAMINA_MODE_TRAIN if the node behaves as in training, else 0: frozen running means stand. */
+static inline uint32_t lm_plan_mode(const struct lm_node *node, bool train)
+{
+  return train && !(node->frozen && node->n_states > 0) ? LAMINA_MODE_TRAIN : 0;
+}
 
 /** The input gradient's buffer of a node: its producer's output gradient; -1 for sources. */
 int32_t lm_plan_in_gradient(const struct lm_plan *plan, const struct lm_node *node, uint32_t input);

@@ -25,18 +25,29 @@ static inline uint32_t lm_time_end(const struct lm_planning *work)
   return 2 * work->graph->n_nodes;
 }
 
+static inline uint32_t lm_time(const struct lm_planning *work, uint32_t node, uint32_t pass)
+{
+  return pass == LAMINA_FORWARD ? lm_time_forward(work, node) : lm_time_backward(work, node);
+}
+
 /** The time of the call in which a node runs: of its head's where it is fused. */
 static inline uint32_t lm_time_begin(const struct lm_planning *work, uint32_t node, uint32_t pass)
 {
   int32_t head = work->plan->nodes[node].fusion[pass].head;
-  uint32_t runner = head < 0 ? node : (uint32_t)head;
-  return pass == LAMINA_FORWARD ? lm_time_forward(work, runner) : lm_time_backward(work, runner);
+  return lm_time(work, head < 0 ? node : (uint32_t)head, pass);
+}
+
+/** The time from which a node needs scratch: when it runs, or is shown the first piece. */
+static inline uint32_t lm_time_scratch(const struct lm_planning *work, uint32_t node, uint32_t pass)
+{
+  int32_t by = work->plan->nodes[node].fusion[pass].shown_by;
+  return by < 0 ? lm_time_begin(work, node, pass) : lm_time(work, (uint32_t)by, pass);
 }
 
 /** Decides who runs backward and which gradients are wanted, and how. */
 enum lamina_status lm_plan_gradients(struct lm_planning *work, struct lm_error *error);
 
-/** Decides which elementwise nodes run inside the call of the node before them. */
+/** Decides which nodes run, or look on, inside the call of the node before them. */
 enum lamina_status lm_plan_fusion(struct lm_planning *work, struct lm_error *error);
 
 /** Gives every tensor a buffer with a lifetime, sharing where that is proven. */

@@ -73,6 +73,18 @@ static bool is_given_once(const struct lm_node *node, uint32_t input)
   return count == 1;
 }
 
+/* Whether another node, in whose loop this one runs, takes the tensor as a whole meanwhile. */
+static bool is_read_by_head(const struct lm_planning *work, uint32_t node, struct lm_edge edge)
+{
+  int32_t head = work->plan->nodes[node].fusion[LAMINA_FORWARD].head;
+  for (uint32_t k = 0; head >= 0 && k < work->graph->nodes[head]->n_inputs; k++) {
+    if (is_same(work->graph->nodes[head]->inputs[k], (uint32_t)edge.node, edge.output)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 bool lm_may_overwrite(const struct lm_planning *work, uint32_t node, uint32_t from, uint32_t to,
                       char *reason, size_t size)
 {
@@ -93,6 +105,10 @@ bool lm_may_overwrite(const struct lm_planning *work, uint32_t node, uint32_t fr
   } else if (facts->in[from]->bytes != facts->out[to]->bytes) {
     (void)snprintf(reason, size, "'%s' has %zu bytes and the output %zu", name,
                    facts->in[from]->bytes, facts->out[to]->bytes);
+  } else if (is_read_by_head(work, node, edge)) {
+    (void)snprintf(reason, size, "'%s', in whose loop it runs, reads '%s'",
+                   work->graph->nodes[work->plan->nodes[node].fusion[LAMINA_FORWARD].head]->name,
+                   name);
   } else {
     struct reading last = last_reading(work, (uint32_t)edge.node, edge.output);
     if (last.reader == node && !last.by_derivative) {

@@ -23,8 +23,8 @@ static int32_t gradient(const void *self, struct lamina_call *call, const struct
   return LAMINA_OK;
 }
 
-static const struct lamina_pointwise table = {(uint32_t)sizeof table, LAMINA_READS_NOTHING, value,
-                                              gradient};
+static const struct lamina_pointwise table = {
+    .size = sizeof table, .reads = LAMINA_READS_NOTHING, .value = value, .gradient = gradient};
 
 static int32_t infer(void *self, struct lamina_plan *plan)
 {

@@ -3,7 +3,7 @@
  *
  * In infer() it says lamina_may_fuse() of a tensor; in the pass it asks for the tensor's
  * epilogue and hands every finished piece over. The elementwise layers beside it then run while
- * the piece is in the cache. What they are is the host's affair; see lamina/pointwise.h.
+ * the piece is in the cache. What they are is the host's affair; see lamina/span.h.
  */
 #ifndef LAMINA_EPILOGUE_H
 #define LAMINA_EPILOGUE_H

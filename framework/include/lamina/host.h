@@ -53,8 +53,9 @@ enum {
 
 /** Bits of lamina_mode(). */
 enum {
-  LAMINA_MODE_TRAIN = 1, /* behave as in training: drop units, use batch statistics */
-  LAMINA_MODE_KEEP = 2   /* a backward follows: fill the saved tensors */
+  LAMINA_MODE_TRAIN = 1,   /* behave as in training: drop units, use batch statistics */
+  LAMINA_MODE_KEEP = 2,    /* a backward follows: fill the saved tensors */
+  LAMINA_MODE_OBSERVED = 4 /* the layer's observer has seen every element: lamina/span.h */
 };
 
 enum { LAMINA_LOG_DEBUG = 0, LAMINA_LOG_INFO = 1, LAMINA_LOG_WARNING = 2 };

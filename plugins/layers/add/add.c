@@ -4,14 +4,15 @@
  *   dx_i = dy for every i
  *
  * Shapes: n >= 1 inputs and y, all the same. Sums are made block by block in a buffer on the
- * stack and then written, so y may take the memory of x_0 even where another input is the
+ * stack and then written, so y may take the memory of any input, even where another one is the
  * same tensor again.
  */
-#include <lamina/expect.h>
-#include <lamina/layer.h>
-#include <lamina/math.h>
+#include <string.h>
 
-enum { CHUNK = 16384, BLOCK = 1024 };
+#include <lamina/math.h>
+#include <lamina/span.h>
+
+enum { BLOCK = 1024 };
 
 static int32_t expect_alike(struct lamina_plan *plan, uint32_t index)
 {
@@ -29,25 +30,6 @@ static int32_t expect_alike(struct lamina_plan *plan, uint32_t index)
                       lamina_shape_text(type, text), lamina_shape_text(first, other));
 }
 
-static int32_t infer(void *instance, struct lamina_plan *plan)
-{
-  uint32_t inputs = lamina_n_in(plan);
-  (void)instance;
-  LAMINA_TRY(lamina_out_like(plan, 0, lamina_in_f32(plan, 0)));
-  for (uint32_t i = 1; i < inputs; i++) {
-    LAMINA_TRY(expect_alike(plan, i));
-  }
-  LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_FORWARD, inputs * sizeof(float *), 0));
-  LAMINA_TRY(lamina_may_share(plan, LAMINA_FORWARD, 0, 0));
-  return lamina_may_share(plan, LAMINA_BACKWARD, 0, 0);
-}
-
-struct sum {
-  const float **x;
-  uint64_t inputs;
-  float *y;
-};
-
 LAMINA_CLONES
 static void add_to(float *sum, const float *x, int64_t n)
 {
@@ -57,83 +39,79 @@ static void add_to(float *sum, const float *x, int64_t n)
   }
 }
 
-static int32_t sum_elements(void *arg, int64_t begin, int64_t end, uint32_t lane)
+LAMINA_CLONES
+static void add_two(float *sum, const float *x, const float *other, int64_t n)
 {
-  const struct sum *work = arg;
+  LAMINA_INDEPENDENT
+  for (int64_t i = 0; i < n; i++) {
+    sum[i] = x[i] + other[i];
+  }
+}
+
+static void add_many(const struct lamina_span *span)
+{
   float block[BLOCK];
-  (void)lane;
-  for (int64_t at = begin; at < end; at += BLOCK) {
-    int64_t n = end - at < BLOCK ? end - at : BLOCK;
-    memcpy(block, work->x[0] + at, (size_t)n * sizeof *block);
-    for (uint64_t i = 1; i < work->inputs; i++) {
-      add_to(block, work->x[i] + at, n);
+  for (int64_t at = 0; at < span->count; at += BLOCK) {
+    int64_t n = span->count - at < BLOCK ? span->count - at : BLOCK;
+    memcpy(block, span->from + at, (size_t)n * sizeof *block);
+    for (uint32_t i = 0; i < span->n_others; i++) {
+      add_to(block, span->others[i] + at, n);
     }
-    memcpy(work->y + at, block, (size_t)n * sizeof *block);
+    memcpy(span->to + at, block, (size_t)n * sizeof *block);
+  }
+}
+
+static int32_t value(const void *self, struct lamina_call *call, const struct lamina_span *span)
+{
+  (void)self;
+  (void)call;
+  if (span->n_others == 1) {
+    add_two(span->to, span->from, span->others[0], span->count);
+  } else {
+    add_many(span);
   }
   return LAMINA_OK;
+}
+
+/* dy is not changed where the host has made it the memory of dx, so that comes of itself. */
+static int32_t gradient(const void *self, struct lamina_call *call, const struct lamina_span *span)
+{
+  (void)self;
+  (void)call;
+  if (span->add) {
+    add_to(span->to, span->from, span->count);
+  } else if (span->to != span->from) {
+    memcpy(span->to, span->from, (size_t)span->count * sizeof *span->to);
+  }
+  return LAMINA_OK;
+}
+
+static const struct lamina_pointwise pointwise = {
+    .size = sizeof pointwise, .reads = LAMINA_READS_NOTHING, .value = value, .gradient = gradient};
+
+static int32_t infer(void *instance, struct lamina_plan *plan)
+{
+  (void)instance;
+  for (uint32_t i = 1; i < lamina_n_in(plan); i++) {
+    LAMINA_TRY(expect_alike(plan, i));
+  }
+  return lamina_pointwise_infer_any(&pointwise, plan);
 }
 
 static int32_t forward(void *instance, struct lamina_call *call)
 {
-  const struct lamina_view *y = lamina_get(call, LAMINA_OUT, 0);
-  struct sum work = {lamina_scratch(call, LAMINA_SHARED), lamina_count(call, LAMINA_IN), NULL};
-  (void)instance;
-  if (y == NULL || work.x == NULL) {
-    return LAMINA_E_PLUGIN;
-  }
-  for (uint32_t i = 0; i < work.inputs; i++) {
-    const struct lamina_view *x = lamina_get(call, LAMINA_IN, i);
-    if (x == NULL) {
-      return LAMINA_E_PLUGIN;
-    }
-    work.x[i] = x->data;
-  }
-  work.y = y->data;
-  return lamina_parallel_for(call, lamina_type_count(&y->type), CHUNK, sum_elements, &work);
+  return lamina_pointwise_forward(&pointwise, instance, call);
 }
 
-struct copy {
-  const float *dy;
-  float *dx;
-  int64_t add;
-};
-
-static int32_t copy_elements(void *arg, int64_t begin, int64_t end, uint32_t lane)
-{
-  const struct copy *work = arg;
-  (void)lane;
-  if (work->add) {
-    add_to(work->dx + begin, work->dy + begin, end - begin);
-  } else {
-    memcpy(work->dx + begin, work->dy + begin, (size_t)(end - begin) * sizeof(float));
-  }
-  return LAMINA_OK;
-}
-
-/* dy is never written, except where the host has made it the memory of dx_0, which is equal. */
 static int32_t backward(void *instance, struct lamina_call *call)
 {
-  const struct lamina_view *dy = lamina_grad(call, LAMINA_OUT, 0, NULL);
-  if (dy == NULL) {
-    return LAMINA_E_PLUGIN;
-  }
-  uint32_t inputs = lamina_count(call, LAMINA_IN);
-  (void)instance;
-  for (uint32_t i = 0; i < inputs; i++) {
-    uint32_t request = LAMINA_SKIP;
-    const struct lamina_view *dx = lamina_grad(call, LAMINA_IN, i, &request);
-    if (request == LAMINA_SKIP || (dx != NULL && dx->data == dy->data)) {
-      continue;
-    }
-    if (dx == NULL) {
-      return LAMINA_E_PLUGIN;
-    }
-    struct copy work = {dy->data, dx->data, request == LAMINA_ADD};
-    LAMINA_TRY(
-        lamina_parallel_for(call, lamina_type_count(&dy->type), CHUNK, copy_elements, &work));
-  }
-  return LAMINA_OK;
+  return lamina_pointwise_backward(&pointwise, instance, call);
+}
+
+static const void *extension(const char *id)
+{
+  return strcmp(id, LAMINA_POINTWISE_ID) == 0 ? &pointwise : NULL;
 }
 
 LAMINA_LAYER(add, "1.0.0", "the sum of its inputs, elementwise", LAMINA_NOTHING, .infer = infer,
-             .forward = forward, .backward = backward);
+             .forward = forward, .backward = backward, .extension = extension);

@@ -16,12 +16,17 @@ static const char *const three[] = {"1x1 1x1 1x1", "7x13 7x13 7x13", NULL};
 Test(add, passes_the_checklist)
 {
   static const char *const *const tables[] = {one, two, three};
+  static const char *const declared[] = {
+      "forward:0>0 backward:0>0",
+      "forward:0>0 forward:1>0 backward:0>0",
+      "forward:0>0 forward:1>0 forward:2>0 backward:0>0",
+  };
   for (int i = 0; i < 3; i++) {
     const struct ls_layer add = {
         .kind = "layer",
         .name = "add",
         .shapes = tables[i],
-        .declares = "forward:0>0 backward:0>0",
+        .declares = declared[i],
         .step = 0.5,
     };
     ls_layer_checklist(&add);

@@ -90,8 +90,8 @@ static int32_t apply(const void *instance, struct lamina_call *call, const struc
   return LAMINA_OK;
 }
 
-static const struct lamina_pointwise pointwise = {(uint32_t)sizeof pointwise, LAMINA_READS_NOTHING,
-                                                  apply, apply};
+static const struct lamina_pointwise pointwise = {
+    .size = sizeof pointwise, .reads = LAMINA_READS_NOTHING, .value = apply, .gradient = apply};
 
 static int32_t infer(void *self, struct lamina_plan *plan)
 {

@@ -52,9 +52,35 @@ Test(fusion, is_decided_with_a_reason)
        "'p' does not hand its output over in pieces"},
       {"- {dense: {units: 4}}\n- {relu: {}, name: x, fuse: false}\n", FORWARD, NULL,
        "the experiment says fuse: false"},
+      {"- {dense: {units: 4}, name: d}\n- {dense: {units: 4}, name: e}\n"
+       "- {relu: {}, name: x, inputs: [d]}\n- {add: {}, inputs: [e, x]}\n",
+       FORWARD, NULL, "'e' runs between 'd' and it"},
+      /* Two readers of a tensor that comes in pieces. */
       {"- {dense: {units: 4}, name: d}\n- {tanh: {}, name: t}\n- {relu: {}, name: x, inputs: [d]}\n"
        "- {add: {}, inputs: [t, x]}\n",
-       FORWARD, NULL, "'t' runs between 'd' and it"},
+       FORWARD, "d", NULL},
+      /* Several inputs: one of them in pieces, the others complete, in pieces, or of the data. */
+      {"- {dense: {units: 4}, name: d}\n- {dense: {units: 4}, name: e}\n"
+       "- {add: {}, name: x, inputs: [d, e]}\n",
+       FORWARD, "e", NULL},
+      {"- {dense: {units: 4}, name: d}\n- {tanh: {}, name: t}\n"
+       "- {add: {}, name: x, inputs: [d, t, input]}\n",
+       FORWARD, "d", NULL},
+      {"- {dense: {units: 4}, name: d}\n- {relu: {}, name: r}\n- {dense: {units: 4}, name: e}\n"
+       "- {add: {}, name: a, inputs: [e, r]}\n- {relu: {}, name: x}\n",
+       FORWARD, "e", NULL},
+      {"- {dense: {units: 8}, name: d}\n- {split: {}, name: s}\n"
+       "- {add: {}, name: x, inputs: [s.0, s.1]}\n",
+       FORWARD, NULL, "'s' does not hand its output over in pieces"},
+      {"- {dense: {units: 4}, name: d}\n- {relu: {}, name: r}\n- {dense: {units: 4}, name: e}\n"
+       "- {add: {}, name: x, inputs: [e, r]}\n- {dense: {units: 4}, name: f}\n",
+       BACKWARD, "f", NULL},
+      {"- {dense: {units: 4}, name: d}\n- {relu: {}, name: x}\n- {dense: {units: 4}, name: e}\n"
+       "- {add: {}, inputs: [e, x]}\n- {dense: {units: 4}, name: f}\n",
+       BACKWARD, "e", NULL},
+      {"- {dense: {units: 4}, name: d}\n- {add: {}, name: x, inputs: [d, d]}\n"
+       "- {dense: {units: 4}}\n",
+       BACKWARD, NULL, "two of its inputs are the same"},
       {"- {dense: {units: 4}}\n- {relu: {}, name: x}\n- {dense: {units: 4}, name: e}\n", BACKWARD,
        "e", NULL},
       {"- {dense: {units: 4}}\n- {relu: {}, name: x}\n- dropout\n- {dense: {units: 4}, name: e}\n",
@@ -63,7 +89,7 @@ Test(fusion, is_decided_with_a_reason)
        "'dot' does not hand its input's gradient over in pieces"},
       {"- {dense: {units: 4}}\n- {relu: {}, name: x}\n- {add: {}, name: a, inputs: [x, x]}\n"
        "- {dense: {units: 4}}\n",
-       BACKWARD, NULL, "'a', which runs before it, does not have it as its one input"},
+       BACKWARD, NULL, "'a' does not hand its input's gradient over in pieces"},
       /* Two readers: e's contribution is the last one, and is added to t's. */
       {"- {dense: {units: 4}}\n- {relu: {}, name: x}\n- {dense: {units: 4}, name: e}\n"
        "- {tanh: {}, name: t, inputs: [x]}\n- {add: {}, inputs: [e, t]}\n",
@@ -97,9 +123,11 @@ static const char *model_of(bool fuse, char *text, size_t size)
                  "data: {train: {two_fields: {samples: 300, width: 40}}}\nmodel:\n"
                  "- {dense: {units: 130}}\n- {relu: {}%s}\n- {dropout: {rate: 0.3}%s}\n"
                  "- {dense: {units: 70}}\n- {sin: {}%s}\n- {tanh: {}%s}\n"
-                 "- {dense: {units: 40}}\n- {sigmoid: {}%s}\n"
+                 "- {dense: {units: 40}}\n- {sigmoid: {}%s, name: s}\n- {dense: {units: 40}}\n"
+                 "- {add: {}%s, inputs: [dense4, s, input]}\n- {relu: {}%s}\n"
+                 "- {dense: {units: 40}}\n"
                  "loss: dot\noptimizer: sgd\ntrain: {batch: 300}\n",
-                 no, no, no, no, no);
+                 no, no, no, no, no, no, no);
   return text;
 }
 
