@@ -175,6 +175,9 @@ static void add_fusion(struct lm_text *out, const struct lm_experiment *experime
   if (fusion->head >= 0) {
     lm_text_addf(out, "  %-16s %-8s: yes, in the loop of '%s'\n", self->name, word,
                  experiment->graph->nodes[fusion->head]->name);
+  } else if (fusion->shown_by >= 0) {
+    lm_text_addf(out, "  %-16s %-8s: no, but it looks on in the loop of '%s'\n", self->name, word,
+                 experiment->graph->nodes[fusion->shown_by]->name);
   } else if (fusion->reason != NULL) {
     lm_text_addf(out, "  %-16s %-8s: no, %s\n", self->name, word, fusion->reason);
   }

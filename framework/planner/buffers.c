@@ -33,6 +33,23 @@ static const struct lm_sharing *declared_sharing(const struct lm_facts *facts, u
   return NULL;
 }
 
+/* Which input output `to` might overwrite: any in turn where the node runs by its function of runs,
+ * to which that is all the same, and has no need of them later; else those that were declared. */
+static bool candidate(const struct lm_planning *work, uint32_t node, uint32_t to, uint32_t nth,
+                      uint32_t *from)
+{
+  const struct lm_facts *facts = &work->inference->nodes[node];
+  const struct lm_node_plan *plan = &work->plan->nodes[node];
+  if (plan->fusion[LAMINA_FORWARD].head >= 0 &&
+      !(plan->backward && facts->reads[LAMINA_IN] != 0)) {
+    *from = nth;
+    return nth < facts->n_in;
+  }
+  const struct lm_sharing *sharing = declared_sharing(facts, LAMINA_FORWARD, to, nth);
+  *from = sharing == NULL ? 0 : sharing->from;
+  return sharing != NULL;
+}
+
 static bool is_taken(const struct lm_node_plan *plan, uint32_t to, int32_t buffer)
 {
   for (uint32_t o = 0; o < to; o++) {
@@ -43,28 +60,23 @@ static bool is_taken(const struct lm_node_plan *plan, uint32_t to, int32_t buffe
   return false;
 }
 
-/* Tries the declared inputs for output `to`; *taken is the buffer or -1. */
+/* Tries the inputs for output `to`; *taken is the buffer or -1. */
 static enum lamina_status take_input(struct lm_planning *work, uint32_t node, uint32_t to,
                                      int32_t *taken, struct lm_error *error)
 {
-  const struct lm_facts *facts = &work->inference->nodes[node];
-  const struct lm_sharing *sharing;
+  uint32_t from;
   *taken = -1;
-  for (uint32_t nth = 0; *taken < 0; nth++) {
-    sharing = declared_sharing(facts, LAMINA_FORWARD, to, nth);
-    if (sharing == NULL) {
-      break;
-    }
+  for (uint32_t nth = 0; *taken < 0 && candidate(work, node, to, nth, &from); nth++) {
     char reason[256];
-    struct lm_edge edge = work->graph->nodes[node]->inputs[sharing->from];
-    bool may = lm_may_overwrite(work, node, sharing->from, to, reason, sizeof reason);
+    struct lm_edge edge = work->graph->nodes[node]->inputs[from];
+    bool may = lm_may_overwrite(work, node, from, to, reason, sizeof reason);
     if (may &&
         is_taken(&work->plan->nodes[node], to, work->plan->nodes[edge.node].out[edge.output])) {
       may = false;
       (void)snprintf(reason, sizeof reason, "another output has taken it");
     }
     struct lm_decision decision = {
-        .node = node, .pass = LAMINA_FORWARD, .from = sharing->from, .to = to, .shared = may};
+        .node = node, .pass = LAMINA_FORWARD, .from = from, .to = to, .shared = may};
     LM_TRY(lm_plan_decide(work->plan, &decision, may ? NULL : reason, error));
     if (may) {
       *taken = work->plan->nodes[edge.node].out[edge.output];

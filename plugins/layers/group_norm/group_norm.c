@@ -46,6 +46,7 @@ struct job {
   struct lm_rows rows; /* of one sample: R and C */
   int64_t samples;
   float *centre, *inverse; /* [N, G]; NULL when not to be kept */
+  const float *scale;      /* [C]; NULL: 1 */
   float *y;
   struct lm_rows_gradient gradient; /* of all samples; dx may be NULL */
   float *plain, *normal;            /* [N, C] */
@@ -55,12 +56,12 @@ struct job {
 /** A lane's rows of C. */
 struct lane {
   double *sums;
-  float *centre, *inverse, *plain, *normal;
+  float *centre, *inverse, *factor, *plain, *normal, *zeros;
 };
 
 static uint64_t lane_bytes(int64_t c)
 {
-  return 6 * lm_rows_bytes(c);
+  return 8 * lm_rows_bytes(c);
 }
 
 static struct lane lane_of(const struct job *job, uint32_t number)
@@ -70,8 +71,10 @@ static struct lane lane_of(const struct job *job, uint32_t number)
   return (struct lane){.sums = (double *)(void *)scratch,
                        .centre = (float *)(void *)(scratch + 2 * row),
                        .inverse = (float *)(void *)(scratch + 3 * row),
-                       .plain = (float *)(void *)(scratch + 4 * row),
-                       .normal = (float *)(void *)(scratch + 5 * row)};
+                       .factor = (float *)(void *)(scratch + 4 * row),
+                       .plain = (float *)(void *)(scratch + 5 * row),
+                       .normal = (float *)(void *)(scratch + 6 * row),
+                       .zeros = (float *)(void *)(scratch + 7 * row)};
 }
 
 static int32_t infer(void *instance, struct lamina_plan *plan)
@@ -115,8 +118,8 @@ static struct job job_of(const struct group_norm *self, struct lamina_call *call
                       .rows = {.rows = lamina_type_product(&x->type, 1, x->type.rank - 1),
                                .c = lamina_type_columns(&x->type),
                                .x = x->data,
-                               .scale = self->affine ? scale->data : NULL,
-                               .shift = self->affine ? shift->data : NULL}};
+                               .shift = self->affine ? shift->data : NULL},
+                      .scale = self->affine ? scale->data : NULL};
 }
 
 static int64_t samples_a_chunk(const struct job *job)
@@ -141,6 +144,7 @@ static void measure(const struct job *job, const struct lm_rows *sample, const s
     double variance = lm_rows_total(lane->sums + c, width) / count;
     lm_rows_fill(lane->inverse + c, width, (float)(1.0 / sqrt(variance + job->self->epsilon)));
   }
+  lm_rows_fold(lane->factor, lane->inverse, job->scale, sample->c);
 }
 
 static int32_t normalize_samples(void *arg, int64_t begin, int64_t end, uint32_t number)
@@ -148,12 +152,14 @@ static int32_t normalize_samples(void *arg, int64_t begin, int64_t end, uint32_t
   const struct job *job = arg;
   struct lane lane = lane_of(job, number);
   int64_t size = job->rows.rows * job->rows.c, groups = job->self->groups;
+  lm_rows_fill(lane.zeros, job->rows.c, 0.0f);
   for (int64_t n = begin; n < end; n++) {
     struct lm_rows sample = job->rows;
     sample.x += n * size;
     measure(job, &sample, &lane);
     sample.centre = lane.centre;
-    sample.inverse = lane.inverse;
+    sample.factor = lane.factor;
+    sample.shift = job->scale == NULL ? lane.zeros : sample.shift;
     lm_rows_normalize(&sample, job->y + n * size);
     for (int64_t g = 0; g < groups && job->centre != NULL; g++) {
       job->centre[n * groups + g] = lane.centre[g * (sample.c / groups)];
@@ -197,6 +203,21 @@ static int32_t forward(void *instance, struct lamina_call *call)
 
 /* ---- backward ---- */
 
+/* out[c] = the mean, over the rows and channels of the group of c, of scale times what sums[c] is
+ * the sum of. */
+static void average_groups(const struct job *job, const struct lane *lane, const float *sums,
+                           float *out)
+{
+  int64_t c = job->rows.c, width = c / job->self->groups;
+  double count = (double)(job->rows.rows * width);
+  for (int64_t i = 0; i < c; i++) {
+    lane->sums[i] = (double)sums[i] * (job->scale == NULL ? 1.0 : (double)job->scale[i]);
+  }
+  for (int64_t at = 0; at < c; at += width) {
+    lm_rows_fill(out + at, width, (float)(lm_rows_total(lane->sums + at, width) / count));
+  }
+}
+
 static void propagate_sample(const struct job *job, int64_t n, const struct lane *lane)
 {
   struct lm_rows sample = job->rows;
@@ -215,12 +236,15 @@ static void propagate_sample(const struct job *job, int64_t n, const struct lane
   lm_rows_add_sums(&sample, job->gradient.dy + n * size, plain, normal);
   if (job->gradient.dx != NULL) {
     struct lm_rows_gradient gradient = {.dy = job->gradient.dy + n * size,
+                                        .factor = lane->inverse,
+                                        .scale = job->scale,
                                         .plain = lane->plain,
                                         .normal = lane->normal,
                                         .add = job->gradient.add,
                                         .dx = job->gradient.dx + n * size};
-    lm_rows_average_groups(&sample, groups, plain, lane->sums, lane->plain);
-    lm_rows_average_groups(&sample, groups, normal, lane->sums, lane->normal);
+    average_groups(job, lane, plain, lane->plain);
+    average_groups(job, lane, normal, lane->normal);
+    lm_rows_fold(lane->normal, lane->normal, lane->inverse, c);
     lm_rows_propagate(&sample, &gradient);
   }
 }

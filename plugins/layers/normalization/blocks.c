@@ -37,61 +37,110 @@ static void describe(const struct lm_rows *rows, float *mean, float *squares)
   }
 }
 
-static int32_t describe_blocks(void *arg, int64_t begin, int64_t end, uint32_t lane)
+void lm_block_describe(const struct lm_blocks *blocks, int64_t block)
 {
-  const struct lm_blocks *blocks = arg;
-  (void)lane;
-  for (int64_t block = begin; block < end; block++) {
-    struct lm_rows part = block_of(blocks, block);
-    describe(&part, blocks->first + block * part.c, blocks->second + block * part.c);
-  }
-  return LAMINA_OK;
+  struct lm_rows part = block_of(blocks, block);
+  describe(&part, blocks->first + block * part.c, blocks->second + block * part.c);
 }
 
-int32_t lm_blocks_describe(struct lm_blocks *blocks, struct lamina_call *call)
+void lm_block_add(const struct lm_blocks *blocks, int64_t block)
 {
-  return lamina_parallel_for(call, lm_blocks_of(blocks->rows.rows), 1, describe_blocks, blocks);
-}
-
-static int32_t add_blocks(void *arg, int64_t begin, int64_t end, uint32_t lane)
-{
-  const struct lm_blocks *blocks = arg;
   int64_t c = blocks->rows.c;
+  struct lm_rows part = block_of(blocks, block);
+  float *plain = blocks->first + block * c, *normal = blocks->second + block * c;
+  memset(plain, 0, (size_t)c * sizeof *plain);
+  memset(normal, 0, (size_t)c * sizeof *normal);
+  lm_rows_add_sums(&part, blocks->dy + block * LM_BLOCK * c, plain, normal);
+}
+
+struct walk {
+  const struct lm_blocks *blocks;
+  lm_block_fn function;
+};
+
+static int32_t walk_blocks(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  const struct walk *walk = arg;
   (void)lane;
   for (int64_t block = begin; block < end; block++) {
-    struct lm_rows part = block_of(blocks, block);
-    float *plain = blocks->first + block * c, *normal = blocks->second + block * c;
-    memset(plain, 0, (size_t)c * sizeof *plain);
-    memset(normal, 0, (size_t)c * sizeof *normal);
-    lm_rows_add_sums(&part, blocks->dy + block * LM_BLOCK * c, plain, normal);
+    walk->function(walk->blocks, block);
   }
   return LAMINA_OK;
 }
 
-int32_t lm_blocks_add(struct lm_blocks *blocks, struct lamina_call *call)
+int32_t lm_blocks_each(const struct lm_blocks *blocks, struct lamina_call *call,
+                       lm_block_fn function)
 {
-  return lamina_parallel_for(call, lm_blocks_of(blocks->rows.rows), 1, add_blocks, blocks);
+  struct walk walk = {blocks, function};
+  return lamina_parallel_for(call, lm_blocks_of(blocks->rows.rows), 1, walk_blocks, &walk);
 }
 
-void lm_blocks_join(const struct lm_blocks *blocks, int64_t i, double *mean, double *squares)
+static int64_t block_rows(const struct lm_blocks *blocks, int64_t block)
 {
-  double count = 0.0;
-  *mean = *squares = 0.0;
+  int64_t left = blocks->rows.rows - block * LM_BLOCK;
+  return left < LM_BLOCK ? left : LM_BLOCK;
+}
+
+void lm_blocks_expect(const struct lm_blocks *blocks)
+{
   for (int64_t block = 0; block < lm_blocks_of(blocks->rows.rows); block++) {
-    int64_t left = blocks->rows.rows - block * LM_BLOCK, at = block * blocks->rows.c + i;
-    double rows = (double)(left < LM_BLOCK ? left : LM_BLOCK);
-    double apart = (double)blocks->first[at] - *mean;
-    *mean += apart * rows / (count + rows);
-    *squares += (double)blocks->second[at] + apart * apart * count * rows / (count + rows);
-    count += rows;
+    blocks->missing[block] = block_rows(blocks, block) * blocks->rows.c;
   }
 }
 
-double lm_blocks_sum(const struct lm_rows *rows, const float *sums, int64_t i)
+void lm_blocks_see(const struct lm_blocks *blocks, int64_t first, int64_t count,
+                   lm_block_fn function)
 {
-  double sum = 0.0;
-  for (int64_t block = 0; block < lm_blocks_of(rows->rows); block++) {
-    sum += (double)sums[block * rows->c + i];
+  const int64_t size = LM_BLOCK * blocks->rows.c;
+  while (count > 0) {
+    int64_t block = first / size, rest = (block + 1) * size - first;
+    int64_t part = count < rest ? count : rest;
+    /* Who brings the last element sees what the others have written. */
+    if (__atomic_sub_fetch(&blocks->missing[block], part, __ATOMIC_ACQ_REL) == 0) {
+      function(blocks, block);
+    }
+    first += part;
+    count -= part;
   }
-  return sum;
+}
+
+/* One more block, behind `count` rows. */
+LAMINA_CLONES
+static void join_block(const struct lm_blocks *blocks, int64_t block, double count, double *mean,
+                       double *squares)
+{
+  int64_t c = blocks->rows.c;
+  const float *first = blocks->first + block * c, *second = blocks->second + block * c;
+  double rows = (double)block_rows(blocks, block), share = rows / (count + rows);
+  LAMINA_INDEPENDENT
+  for (int64_t i = 0; i < c; i++) {
+    double apart = (double)first[i] - mean[i];
+    mean[i] += apart * share;
+    squares[i] += (double)second[i] + apart * apart * (share * count);
+  }
+}
+
+void lm_blocks_join(const struct lm_blocks *blocks, double *mean, double *squares)
+{
+  int64_t c = blocks->rows.c;
+  double count = 0.0;
+  memset(mean, 0, (size_t)c * sizeof *mean);
+  memset(squares, 0, (size_t)c * sizeof *squares);
+  for (int64_t block = 0; block < lm_blocks_of(blocks->rows.rows); block++) {
+    join_block(blocks, block, count, mean, squares);
+    count += (double)block_rows(blocks, block);
+  }
+}
+
+LAMINA_CLONES
+void lm_blocks_sum(const struct lm_blocks *blocks, const float *parts, double *sums)
+{
+  int64_t c = blocks->rows.c;
+  memset(sums, 0, (size_t)c * sizeof *sums);
+  for (int64_t block = 0; block < lm_blocks_of(blocks->rows.rows); block++) {
+    LAMINA_INDEPENDENT
+    for (int64_t i = 0; i < c; i++) {
+      sums[i] += (double)parts[block * c + i];
+    }
+  }
 }

@@ -6,22 +6,45 @@
 LAMINA_CLONES
 void lm_rows_normalize(const struct lm_rows *rows, float *out)
 {
-  const float *centre = rows->centre, *inverse = rows->inverse;
-  const float *scale = rows->scale, *shift = rows->shift;
+  const float *centre = rows->centre, *factor = rows->factor, *shift = rows->shift;
   for (int64_t r = 0; r < rows->rows; r++) {
     const float *x = rows->x + r * rows->c;
     float *y = out + r * rows->c;
-    if (scale == NULL) {
-      LAMINA_INDEPENDENT
-      for (int64_t i = 0; i < rows->c; i++) {
-        y[i] = (x[i] - centre[i]) * inverse[i];
-      }
-    } else {
-      LAMINA_INDEPENDENT
-      for (int64_t i = 0; i < rows->c; i++) {
-        y[i] = (x[i] - centre[i]) * inverse[i] * scale[i] + shift[i];
-      }
+    LAMINA_INDEPENDENT
+    for (int64_t i = 0; i < rows->c; i++) {
+      y[i] = (x[i] - centre[i]) * factor[i] + shift[i];
     }
+  }
+}
+
+/* A part of one row, from channel i on. */
+static void normalize_part(const struct lm_rows *rows, int64_t i, int64_t count, const float *x,
+                           float *y)
+{
+  const struct lm_rows part = {.rows = 1,
+                               .c = count,
+                               .x = x,
+                               .centre = rows->centre + i,
+                               .factor = rows->factor + i,
+                               .shift = rows->shift + i};
+  lm_rows_normalize(&part, y);
+}
+
+void lm_rows_normalize_run(const struct lm_rows *rows, int64_t first, int64_t count, const float *x,
+                           float *y)
+{
+  int64_t channel = first % rows->c, done = 0;
+  if (channel != 0) {
+    done = rows->c - channel < count ? rows->c - channel : count;
+    normalize_part(rows, channel, done, x, y);
+  }
+  struct lm_rows whole = *rows;
+  whole.x = x + done;
+  whole.rows = (count - done) / rows->c;
+  lm_rows_normalize(&whole, y + done);
+  done += whole.rows * rows->c;
+  if (done < count) {
+    normalize_part(rows, 0, count - done, x + done, y + done);
   }
 }
 
@@ -29,18 +52,18 @@ void lm_rows_normalize(const struct lm_rows *rows, float *out)
 LAMINA_INLINE void propagate(const struct lm_rows *rows, const struct lm_rows_gradient *gradient,
                              bool constant, bool scaled, bool add)
 {
-  const float *centre = rows->centre, *inverse = rows->inverse, *scale = rows->scale;
+  const float *centre = rows->centre, *scale = gradient->scale, *factor = gradient->factor;
   const float *plain = gradient->plain, *normal = gradient->normal;
   for (int64_t r = 0; r < rows->rows; r++) {
     const float *x = rows->x + r * rows->c, *dy = gradient->dy + r * rows->c;
     float *dx = gradient->dx + r * rows->c;
     LAMINA_INDEPENDENT
     for (int64_t i = 0; i < rows->c; i++) {
-      float rest = scaled ? dy[i] * scale[i] : dy[i];
+      float rest = scaled ? scale[i] * dy[i] : dy[i];
       if (!constant) {
-        rest = rest - plain[i] - (x[i] - centre[i]) * inverse[i] * normal[i];
+        rest = rest - plain[i] - (x[i] - centre[i]) * normal[i];
       }
-      dx[i] = (add ? dx[i] : 0.0f) + inverse[i] * rest;
+      dx[i] = (add ? dx[i] : 0.0f) + factor[i] * rest;
     }
   }
 }
@@ -48,7 +71,7 @@ LAMINA_INLINE void propagate(const struct lm_rows *rows, const struct lm_rows_gr
 LAMINA_CLONES
 static void propagate_all(const struct lm_rows *rows, const struct lm_rows_gradient *gradient)
 {
-  if (rows->scale == NULL) {
+  if (gradient->scale == NULL) {
     propagate(rows, gradient, false, false, false);
   } else {
     propagate(rows, gradient, false, true, false);
@@ -58,7 +81,7 @@ static void propagate_all(const struct lm_rows *rows, const struct lm_rows_gradi
 LAMINA_CLONES
 static void propagate_rarely(const struct lm_rows *rows, const struct lm_rows_gradient *gradient)
 {
-  propagate(rows, gradient, gradient->plain == NULL, rows->scale != NULL, gradient->add);
+  propagate(rows, gradient, gradient->plain == NULL, gradient->scale != NULL, gradient->add);
 }
 
 void lm_rows_propagate(const struct lm_rows *rows, const struct lm_rows_gradient *gradient)
@@ -129,16 +152,10 @@ void lm_rows_fill(float *row, int64_t count, float value)
   }
 }
 
-void lm_rows_average_groups(const struct lm_rows *rows, int64_t groups, const float *sums,
-                            double *scaled, float *out)
+void lm_rows_fold(float *factor, const float *inverse, const float *scale, int64_t c)
 {
-  int64_t width = rows->c / groups;
-  double count = (double)(rows->rows * width);
-  for (int64_t i = 0; i < rows->c; i++) {
-    scaled[i] = (double)sums[i] * (rows->scale == NULL ? 1.0 : (double)rows->scale[i]);
-  }
-  for (int64_t c = 0; c < rows->c; c += width) {
-    lm_rows_fill(out + c, width, (float)(lm_rows_total(scaled + c, width) / count));
+  for (int64_t i = 0; i < c; i++) {
+    factor[i] = scale == NULL ? inverse[i] : inverse[i] * scale[i];
   }
 }
 

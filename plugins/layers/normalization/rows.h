@@ -1,11 +1,12 @@
 /*
  * Rows of channels, shifted and scaled channel by channel: what normalizations have in common.
  *
- *   y = scale n + shift,   n = (x - centre) inverse
- *   dx = inverse (scale dy - plain - n normal)
+ *   y = (x - centre) factor + shift
+ *   dx = factor (scale dy - plain - (x - centre) normal)
  *
- * The first is a normalization when centre is a mean and inverse is 1 / sigma; the second is
- * then its gradient if plain is the mean of scale dy and normal the mean of scale dy n.
+ * The first is a normalization when centre is a mean and factor is scale / sigma. With
+ * n = (x - centre) inverse and inverse = 1 / sigma, the second is then its gradient if factor is
+ * inverse, plain the mean of scale dy, and normal inverse times the mean of scale dy n.
  */
 #ifndef LM_NORMALIZATION_ROWS_H
 #define LM_NORMALIZATION_ROWS_H
@@ -21,8 +22,7 @@ enum { LM_SCALE = 0, LM_SHIFT = 1 }; /* weights */
 struct lm_rows {
   int64_t rows, c;
   const float *x;
-  const float *centre, *inverse; /* [C] */
-  const float *scale, *shift;    /* [C]; NULL: 1 and 0 */
+  const float *centre, *inverse, *factor, *shift; /* [C] */
 };
 
 /** The rows from begin to end. */
@@ -36,10 +36,15 @@ static inline struct lm_rows lm_rows_part(const struct lm_rows *rows, int64_t be
 
 void lm_rows_normalize(const struct lm_rows *rows, float *y);
 
+/** The same for `count` elements of a matrix from `first` on: x and y are theirs. */
+void lm_rows_normalize_run(const struct lm_rows *rows, int64_t first, int64_t count, const float *x,
+                           float *y);
+
 /** The gradient of the rows, written or added to dx, which may be dy. */
 struct lm_rows_gradient {
   const float *dy;
-  const float *plain, *normal; /* [C]; NULL: 0, as when centre and inverse are constants */
+  const float *factor, *scale; /* [C]; scale NULL: 1 */
+  const float *plain, *normal; /* [C]; NULL: 0, as when centre and factor are constants */
   bool add;
   float *dx;
 };
@@ -59,10 +64,8 @@ double lm_rows_total(const double *x, int64_t n);
 /** row[0] ... row[count - 1] = value. */
 void lm_rows_fill(float *row, int64_t count, float value);
 
-/** out[c] = the mean, over the rows and channels of the group of c, of scale times what sums[c]
- *  is the sum of; scaled has room for C numbers. */
-void lm_rows_average_groups(const struct lm_rows *rows, int64_t groups, const float *sums,
-                            double *scaled, float *out);
+/** factor = inverse scale; a scale of NULL is 1. */
+void lm_rows_fold(float *factor, const float *inverse, const float *scale, int64_t c);
 
 /** Declares scale and shift [C] as weights 0 and 1, for backward, too, and how many they are. */
 int32_t lm_rows_weights(struct lamina_plan *plan, int64_t c);

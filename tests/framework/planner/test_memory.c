@@ -112,6 +112,7 @@ static void copy_step(struct ls_net *net, bool isolated, int64_t batch, struct l
   struct lm_program *eval = ls_net_program(net, batch, false, isolated);
   struct lm_store *store = &net->engine->store;
   memset(store->gradients, 0x7f, store->trained * sizeof *store->gradients);
+  memset(store->states, 0, store->state_bytes); /* running means: both runs begin with the same */
   for (uint64_t step = 0; step < 2; step++) {
     ls_net_feed(net, train);
     double loss = ls_net_run(net, train, step);
@@ -205,8 +206,9 @@ static uint32_t draw(uint64_t *seed, uint32_t bound)
 static void random_model(struct lm_text *yaml, uint64_t *seed)
 {
   static const char *const unary[] = {
-      "relu: {}", "sigmoid: {}",          "tanh: {}",  "sin: {}",           "square: {}",
-      "exp: {}",  "dropout: {rate: 0.3}", "probe: {}", "dense: {units: 4}", "dense: {units: 4}"};
+      "relu: {}",       "sigmoid: {}",       "tanh: {}",         "sin: {}",
+      "square: {}",     "exp: {}",           "probe: {}",        "dropout: {rate: 0.3}",
+      "batch_norm: {}", "dense: {units: 4}", "dense: {units: 4}"};
   uint32_t count = 2 + draw(seed, 12);
   for (uint32_t i = 0; i < count; i++) {
     uint32_t shape = draw(seed, 4);
