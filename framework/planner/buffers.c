@@ -40,8 +40,7 @@ static bool candidate(const struct lm_planning *work, uint32_t node, uint32_t to
 {
   const struct lm_facts *facts = &work->inference->nodes[node];
   const struct lm_node_plan *plan = &work->plan->nodes[node];
-  if (plan->fusion[LAMINA_FORWARD].head >= 0 &&
-      !(plan->backward && facts->reads[LAMINA_IN] != 0)) {
+  if (plan->fusion[LAMINA_FORWARD].head >= 0 && !(plan->backward && facts->reads[LAMINA_IN] != 0)) {
     *from = nth;
     return nth < facts->n_in;
   }

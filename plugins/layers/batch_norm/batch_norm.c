@@ -382,8 +382,7 @@ static int32_t value(const void *self, struct lamina_call *call, const struct la
 static int32_t prepare_look(const void *self, struct lamina_call *call, uint32_t pass)
 {
   struct job *job = NULL;
-  LAMINA_TRY(pass == LAMINA_FORWARD ? open_job(self, call, &job)
-                                    : open_backward(self, call, &job));
+  LAMINA_TRY(pass == LAMINA_FORWARD ? open_job(self, call, &job) : open_backward(self, call, &job));
   lm_blocks_expect(&job->blocks);
   return LAMINA_OK;
 }

@@ -178,21 +178,48 @@ LAMINA_INLINE void put_pixel(const struct job *job, const float *made, float *y)
   }
 }
 
-/* The pixels of a tile that lie in the output; made has all of them. */
-LAMINA_INLINE int32_t put_tile(const struct job *job, int64_t tile, const float *made)
+/** Where a tile lies in the output: its first pixel, and what is inside the image. */
+struct place {
+  int64_t pixel, rows, columns;
+};
+
+static struct place place_of(const struct job *job, int64_t tile)
 {
   const struct lm_winograd *w = &job->w;
   const struct lm_convolution *v = w->v;
   int64_t image = tile / (w->rows * w->columns);
   int64_t top = tile / w->columns % w->rows * LM_TILE_OUT;
   int64_t left = tile % w->columns * LM_TILE_OUT;
-  int64_t columns = v->w.out - left < LM_TILE_OUT ? v->w.out - left : LM_TILE_OUT;
-  for (int64_t i = 0; i < LM_TILE_OUT && top + i < v->h.out; i++) {
-    int64_t pixel = (image * v->h.out + top + i) * v->w.out + left;
-    for (int64_t j = 0; j < columns; j++) {
-      put_pixel(job, made + (i * LM_TILE_OUT + j) * w->k_row, job->task->y + (pixel + j) * v->k);
+  int64_t rows = v->h.out - top, columns = v->w.out - left;
+  return (struct place){.pixel = (image * v->h.out + top) * v->w.out + left,
+                        .rows = rows < LM_TILE_OUT ? rows : LM_TILE_OUT,
+                        .columns = columns < LM_TILE_OUT ? columns : LM_TILE_OUT};
+}
+
+/* The pixels of a tile that lie in the output; made has all of them. */
+LAMINA_INLINE void put_tile(const struct job *job, const struct place *place, const float *made)
+{
+  const struct lm_convolution *v = job->w.v;
+  for (int64_t i = 0; i < place->rows; i++) {
+    float *y = job->task->y + (place->pixel + i * v->w.out) * v->k;
+    for (int64_t j = 0; j < place->columns; j++) {
+      put_pixel(job, made + (i * LM_TILE_OUT + j) * job->w.k_row, y + j * v->k);
     }
-    LAMINA_TRY(lamina_epilogue_apply(job->task->epilogue, pixel * v->k, columns * v->k));
+  }
+}
+
+/* Hands over tiles first to last, which lie beside each other, row by row of their pixels. */
+static int32_t hand_over(const struct job *job, int64_t first, int64_t last)
+{
+  const struct lm_convolution *v = job->w.v;
+  if (job->task->epilogue == NULL) {
+    return LAMINA_OK;
+  }
+  struct place left = place_of(job, first), right = place_of(job, last);
+  int64_t count = right.pixel + right.columns - left.pixel;
+  for (int64_t i = 0; i < left.rows; i++) {
+    LAMINA_TRY(lamina_epilogue_apply(job->task->epilogue, (left.pixel + i * v->w.out) * v->k,
+                                     count * v->k));
   }
   return LAMINA_OK;
 }
@@ -201,13 +228,20 @@ LAMINA_CLONES
 static int32_t put_tiles(const struct job *job, int64_t begin, int64_t end, float *made)
 {
   const struct lm_winograd *w = &job->w;
+  int64_t kept = job->first + begin; /* the first tile that is not handed over yet */
   for (int64_t t = begin; t < end; t++) {
     const float *in[LM_PLACES];
+    const int64_t tile = job->first + t;
+    const struct place place = place_of(job, tile);
     for (int64_t p = 0; p < LM_PLACES; p++) {
       in[p] = job->products + p * w->k_plane + t * w->k_row;
     }
     transform_output(in, w->v->k, made, w->k_row);
-    LAMINA_TRY(put_tile(job, job->first + t, made));
+    put_tile(job, &place, made);
+    if (t + 1 == end || (tile + 1) % w->columns == 0) {
+      LAMINA_TRY(hand_over(job, kept, tile));
+      kept = tile + 1;
+    }
   }
   return LAMINA_OK;
 }

@@ -205,10 +205,10 @@ static uint32_t draw(uint64_t *seed, uint32_t bound)
 /* Any node may read any earlier one, or the data; all have four columns. */
 static void random_model(struct lm_text *yaml, uint64_t *seed)
 {
-  static const char *const unary[] = {
-      "relu: {}",       "sigmoid: {}",       "tanh: {}",         "sin: {}",
-      "square: {}",     "exp: {}",           "probe: {}",        "dropout: {rate: 0.3}",
-      "batch_norm: {}", "dense: {units: 4}", "dense: {units: 4}"};
+  static const char *const unary[] = {"relu: {}",          "sigmoid: {}",          "tanh: {}",
+                                      "sin: {}",           "square: {}",           "exp: {}",
+                                      "probe: {}",         "dropout: {rate: 0.3}", "batch_norm: {}",
+                                      "dense: {units: 4}", "dense: {units: 4}"};
   uint32_t count = 2 + draw(seed, 12);
   for (uint32_t i = 0; i < count; i++) {
     uint32_t shape = draw(seed, 4);
