@@ -231,9 +231,7 @@ static void propagate_sample(const struct job *job, int64_t n, const struct lane
   sample.x += n * size;
   sample.centre = lane->centre;
   sample.inverse = lane->inverse;
-  memset(plain, 0, (size_t)c * sizeof *plain);
-  memset(normal, 0, (size_t)c * sizeof *normal);
-  lm_rows_add_sums(&sample, job->gradient.dy + n * size, plain, normal);
+  lm_rows_sums(&sample, job->gradient.dy + n * size, plain, normal);
   if (job->gradient.dx != NULL) {
     struct lm_rows_gradient gradient = {.dy = job->gradient.dy + n * size,
                                         .factor = lane->inverse,

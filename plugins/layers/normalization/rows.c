@@ -3,8 +3,25 @@
 
 #include <string.h>
 
+/* Whether there are so few channels that their numbers stay in registers over all rows. */
+static bool is_narrow(const struct lm_rows *rows)
+{
+  return rows->c <= LM_NARROW && rows->c % LM_LANES == 0;
+}
+
 LAMINA_CLONES
-void lm_rows_normalize(const struct lm_rows *rows, float *out)
+static void normalize_lanes(const struct lm_rows *rows, int64_t i, float *out)
+{
+  const lm_lanes centre = LM_LOAD(rows->centre + i);
+  const lm_lanes factor = LM_LOAD(rows->factor + i);
+  const lm_lanes shift = LM_LOAD(rows->shift + i);
+  for (int64_t at = i; at < rows->rows * rows->c; at += rows->c) {
+    LM_STORE(out + at, (LM_LOAD(rows->x + at) - centre) * factor + shift);
+  }
+}
+
+LAMINA_CLONES
+static void normalize_rows(const struct lm_rows *rows, float *out)
 {
   const float *centre = rows->centre, *factor = rows->factor, *shift = rows->shift;
   for (int64_t r = 0; r < rows->rows; r++) {
@@ -14,6 +31,17 @@ void lm_rows_normalize(const struct lm_rows *rows, float *out)
     for (int64_t i = 0; i < rows->c; i++) {
       y[i] = (x[i] - centre[i]) * factor[i] + shift[i];
     }
+  }
+}
+
+void lm_rows_normalize(const struct lm_rows *rows, float *out)
+{
+  if (!is_narrow(rows)) {
+    normalize_rows(rows, out);
+    return;
+  }
+  for (int64_t i = 0; i < rows->c; i += LM_LANES) {
+    normalize_lanes(rows, i, out);
   }
 }
 
@@ -84,23 +112,71 @@ static void propagate_rarely(const struct lm_rows *rows, const struct lm_rows_gr
   propagate(rows, gradient, gradient->plain == NULL, gradient->scale != NULL, gradient->add);
 }
 
+LAMINA_CLONES
+static void propagate_lanes(const struct lm_rows *rows, const struct lm_rows_gradient *gradient,
+                            int64_t i)
+{
+  const lm_lanes centre = LM_LOAD(rows->centre + i);
+  const lm_lanes factor = LM_LOAD(gradient->factor + i);
+  const lm_lanes plain = LM_LOAD(gradient->plain + i);
+  const lm_lanes normal = LM_LOAD(gradient->normal + i);
+  for (int64_t at = i; at < rows->rows * rows->c; at += rows->c) {
+    lm_lanes x = LM_LOAD(rows->x + at), dy = LM_LOAD(gradient->dy + at);
+    LM_STORE(gradient->dx + at, factor * (dy - plain - (x - centre) * normal));
+  }
+}
+
 void lm_rows_propagate(const struct lm_rows *rows, const struct lm_rows_gradient *gradient)
 {
   bool rare = gradient->plain == NULL || gradient->add;
-  (rare ? propagate_rarely : propagate_all)(rows, gradient);
+  if (rare || gradient->scale != NULL || !is_narrow(rows)) {
+    (rare ? propagate_rarely : propagate_all)(rows, gradient);
+    return;
+  }
+  for (int64_t i = 0; i < rows->c; i += LM_LANES) {
+    propagate_lanes(rows, gradient, i);
+  }
 }
 
 LAMINA_CLONES
-void lm_rows_add_sums(const struct lm_rows *rows, const float *dy, float *plain, float *normal)
+static void sum_lanes(const struct lm_rows *rows, const float *dy, int64_t i, float *plain,
+                      float *normal)
 {
-  const float *centre = rows->centre, *inverse = rows->inverse;
+  const lm_lanes centre = LM_LOAD(rows->centre + i);
+  lm_lanes sum = {0}, product = {0};
+  for (int64_t at = i; at < rows->rows * rows->c; at += rows->c) {
+    lm_lanes g = LM_LOAD(dy + at);
+    sum += g;
+    product += g * (LM_LOAD(rows->x + at) - centre);
+  }
+  LM_STORE(plain + i, sum);
+  LM_STORE(normal + i, product * LM_LOAD(rows->inverse + i));
+}
+
+/* Less than LM_LANES channels. */
+LAMINA_CLONES
+static void sum_few(const struct lm_rows *rows, const float *dy, float *plain, float *normal)
+{
+  memset(plain, 0, (size_t)rows->c * sizeof *plain);
+  memset(normal, 0, (size_t)rows->c * sizeof *normal);
   for (int64_t r = 0; r < rows->rows; r++) {
     const float *x = rows->x + r * rows->c, *g = dy + r * rows->c;
     LAMINA_INDEPENDENT
     for (int64_t i = 0; i < rows->c; i++) {
       plain[i] += g[i];
-      normal[i] += g[i] * ((x[i] - centre[i]) * inverse[i]);
+      normal[i] += g[i] * ((x[i] - rows->centre[i]) * rows->inverse[i]);
     }
+  }
+}
+
+void lm_rows_sums(const struct lm_rows *rows, const float *dy, float *plain, float *normal)
+{
+  if (rows->c < LM_LANES) {
+    sum_few(rows, dy, plain, normal);
+    return;
+  }
+  for (int64_t i = 0; i < rows->c; i += LM_LANES) {
+    sum_lanes(rows, dy, lm_lanes_at(i, rows->c), plain, normal);
   }
 }
 

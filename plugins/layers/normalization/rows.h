@@ -18,6 +18,20 @@
 
 enum { LM_SCALE = 0, LM_SHIFT = 1 }; /* weights */
 
+/** Channels side by side in registers: sums of them in memory wait for each other. */
+typedef float lm_lanes __attribute__((vector_size(64), aligned(4), may_alias));
+enum { LM_LANES = 16, LM_NARROW = 2 * LM_LANES };
+
+#define LM_LOAD(x) (*(const lm_lanes *)(x))
+#define LM_STORE(x, lanes) (*(lm_lanes *)(x) = (lanes))
+
+/** The first channel of the group of lanes that channel i begins: the last group overlaps the one
+ *  before it. There must be LM_LANES channels at least. */
+static inline int64_t lm_lanes_at(int64_t i, int64_t c)
+{
+  return i + LM_LANES <= c ? i : c - LM_LANES;
+}
+
 /** A matrix [rows, C] and a number for each channel. */
 struct lm_rows {
   int64_t rows, c;
@@ -51,8 +65,8 @@ struct lm_rows_gradient {
 
 void lm_rows_propagate(const struct lm_rows *rows, const struct lm_rows_gradient *gradient);
 
-/** plain[c] += the sum of dy over the rows, normal[c] += the sum of dy n. */
-void lm_rows_add_sums(const struct lm_rows *rows, const float *dy, float *plain, float *normal);
+/** plain[c] = the sum of dy over the rows, normal[c] = the sum of dy n. */
+void lm_rows_sums(const struct lm_rows *rows, const float *dy, float *plain, float *normal);
 
 /** sums[c] = the sum of x over the rows, or of the squared distances from centre if that is not
  *  NULL. */
