@@ -3,6 +3,7 @@
  * window of one pixel without stride or padding are the image itself, and then the whole is one
  * product.
  */
+#include "depthwise.h"
 #include "winograd.h"
 
 #define MOST_WEIGHTS ((double)((int64_t)1 << 40))
@@ -62,6 +63,10 @@ void lm_convolution_forward_scratch(const struct lm_convolution *v,
     struct lamina_gemm_scratch gemm;
     v->gemm->scratch(v->gemm->self, lm_convolution_pixels(v), v->k, v->c, &gemm);
     *out = (struct lm_convolution_scratch){gemm.shared, gemm.per_lane};
+    return;
+  }
+  if (lm_depthwise_fits(v)) {
+    *out = (struct lm_convolution_scratch){0, 0};
     return;
   }
   if (lm_winograd_fits(v)) {
@@ -154,6 +159,9 @@ int32_t lm_convolution_forward(const struct lm_convolution *v, struct lamina_cal
   }
   if (is_pointwise(v)) {
     return multiply_whole(v, call, task);
+  }
+  if (lm_depthwise_fits(v)) {
+    return lm_depthwise_forward(v, call, task);
   }
   if (lm_winograd_fits(v)) {
     return lm_winograd_forward(v, call, task);

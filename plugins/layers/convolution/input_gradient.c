@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "convolution.h"
+#include "depthwise.h"
 
 /* Floats of a vector; adding an element back costs as much as so many multiplications. */
 enum { VECTOR = 16, ADDING = 8 };
@@ -83,6 +83,10 @@ void lm_convolution_input_scratch(const struct lm_convolution *v,
                                   struct lm_convolution_scratch *out)
 {
   struct job job = job_of(v);
+  if (lm_depthwise_fits(v)) {
+    *out = (struct lm_convolution_scratch){0, 0};
+    return;
+  }
   if (is_convolution(v)) {
     struct lm_convolution back = turned_around(v);
     lm_convolution_forward_scratch(&back, out);
@@ -191,6 +195,9 @@ int32_t lm_convolution_input_gradient(const struct lm_convolution *v, struct lam
   job.task = task;
   if (lm_convolution_pixels(v) == 0) {
     return LAMINA_OK;
+  }
+  if (lm_depthwise_fits(v)) {
+    return lm_depthwise_input_gradient(v, call, task);
   }
   if (is_convolution(v)) {
     return convolve_back(&job);

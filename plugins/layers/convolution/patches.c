@@ -102,12 +102,8 @@ LAMINA_INLINE void clear_run(float *to, int64_t n)
  * inside of the image. */
 static void find_runs(const struct lm_convolution *v, int64_t *first, int64_t *last)
 {
-  const struct lm_window *w = &v->w;
-  *first = w->before <= 0 ? 0 : (w->before + w->stride - 1) / w->stride;
-  int64_t room = w->in - w->kernel + w->before;
-  *last = room < 0 ? 0 : room / w->stride + 1;
-  *last = *last < w->out ? *last : w->out;
-  if (v->groups > 1 || w->dilation > 1 || *last < *first) {
+  lm_window_whole(&v->w, first, last);
+  if (v->groups > 1 || v->w.dilation > 1) {
     *first = *last = 0;
   }
 }

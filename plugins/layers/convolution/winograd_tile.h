@@ -5,15 +5,8 @@
 #ifndef LM_CONVOLUTION_WINOGRAD_TILE_H
 #define LM_CONVOLUTION_WINOGRAD_TILE_H
 
+#include "lanes.h"
 #include "winograd.h"
-
-enum { LM_LANES = 16 };
-
-typedef float lm_lanes __attribute__((vector_size(64), aligned(4), may_alias));
-typedef float lm_lane __attribute__((aligned(4), may_alias));
-
-#define LM_LOAD(V, from) (*(const V *)(const void *)(from))
-#define LM_STORE(V, to, value) (*(V *)(void *)(to) = (value))
 
 /* Lines of the matrices B', A', A and G' times a vector. */
 #define LM_WINOGRAD_LINES(V, suffix)                                \

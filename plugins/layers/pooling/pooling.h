@@ -50,19 +50,4 @@ int32_t lm_pool_infer(const struct lm_pooling *self, struct lamina_plan *plan, s
 /** Rows of the output in a chunk of a parallel loop. */
 int64_t lm_pool_grain(const struct lm_pool *pool);
 
-/** Positions first .. last - 1 of a window lie inside; position 0 is at start. */
-struct lm_inside {
-  int64_t start, first, last;
-};
-
-LAMINA_INLINE struct lm_inside lm_window_inside(const struct lm_window *w, int64_t o)
-{
-  struct lm_inside inside = {.start = o * w->stride - w->before};
-  int64_t room = w->in - inside.start, d = w->dilation;
-  inside.first = inside.start >= 0 ? 0 : d == 1 ? -inside.start : (d - 1 - inside.start) / d;
-  inside.last = d == 1 ? room : (room + d - 1) / d;
-  inside.last = inside.last < w->kernel ? inside.last : w->kernel;
-  return inside;
-}
-
 #endif
