@@ -89,17 +89,22 @@
   }
 
 LM_WINOGRAD_LINES(lm_lanes, lanes)
+LM_WINOGRAD_LINES(lm_few_lanes, few)
 LM_WINOGRAD_LINES(lm_lane, lane)
 
 /* All channels of a tile: vectors first, then one by one. */
 #define LM_WINOGRAD_TRANSFORM(name, kind, from, to)                                             \
   LM_WINOGRAD_SQUARE(lm_lanes, name##_lanes, lm_line_##kind##_lanes, from, to)                  \
+  LM_WINOGRAD_SQUARE(lm_few_lanes, name##_few, lm_line_##kind##_few, from, to)                  \
   LM_WINOGRAD_SQUARE(lm_lane, name##_lane, lm_line_##kind##_lane, from, to)                     \
   LAMINA_INLINE void name(const float *const in[], int64_t channels, float *out, int64_t plane) \
   {                                                                                             \
     int64_t c = 0;                                                                              \
     for (; c + LM_LANES <= channels; c += LM_LANES) {                                           \
       name##_lanes(in, c, out + c, plane);                                                      \
+    }                                                                                           \
+    for (; c + LM_FEW_LANES <= channels; c += LM_FEW_LANES) {                                   \
+      name##_few(in, c, out + c, plane);                                                        \
     }                                                                                           \
     for (; c < channels; c++) {                                                                 \
       name##_lane(in, c, out + c, plane);                                                       \
