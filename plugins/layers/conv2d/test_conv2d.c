@@ -62,51 +62,27 @@ Test(conv2d, equals_pytorch)
                   &(struct ls_tolerance){.value_absolute = 600, .gradient_absolute = 600});
 }
 
-/* What both passes made, one tensor behind the other. */
-static void keep(const struct lm_probe *probe, float *out)
+static void check_threads(const char *settings, const char *shape)
 {
-  const float *made[] = {lm_probe_value(probe, LAMINA_OUT, 0),
-                         lm_probe_gradient(probe, LAMINA_IN, 0),
-                         lm_probe_gradient(probe, LAMINA_WEIGHT, WEIGHT)};
-  const int64_t counts[] = {lm_probe_count(probe, LAMINA_OUT, 0),
-                            lm_probe_count(probe, LAMINA_IN, 0),
-                            lm_probe_count(probe, LAMINA_WEIGHT, WEIGHT)};
-  for (int i = 0; i < 3; i++) {
-    memcpy(out, made[i], (size_t)counts[i] * sizeof *out);
-    out += counts[i];
-  }
+  const struct ls_layer conv2d = {.kind = "layer",
+                                  .name = "conv2d",
+                                  .settings = settings,
+                                  .shapes = (const char *const[]){shape, NULL},
+                                  .fill = lm_probe_roughen};
+  ls_check_threads(&conv2d);
 }
 
 /* Shapes that each way of computing cuts into several pieces. */
 Test(conv2d, has_the_same_bits_with_1_to_8_threads)
 {
-  static const struct {
-    const char *settings, *shapes;
-  } rows[] = {
-      {"{filters: 35, groups: 35, padding: 1}", "2x37x31x35"},
-      {"{filters: 35, groups: 35, kernel: 5, stride: 2, padding: 2}", "3x37x31x35"},
-      {"{filters: 20, kernel: 5}", "4x28x28x1"},
-      {"{filters: 24, kernel: 7, stride: 2, padding: 3}", "1x61x61x3"},
-      {"{filters: 50, kernel: 5}", "3x12x12x20"},
-      {"{filters: 33, padding: 1}", "2x23x23x40"},
-      {"{filters: 48, padding: 1}", "1x8x8x96"},
-      {"{filters: 48, kernel: 1}", "1x16x16x64"},
-  };
-  static float first[1 << 19], other[1 << 19];
-  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-    for (uint32_t threads = 1; threads <= 8; threads++) {
-      struct lm_probe *probe =
-          ls_open("layer", "conv2d", rows[i].settings, rows[i].shapes, threads);
-      lm_probe_fill(probe, 5);
-      lm_probe_roughen(probe, 7);
-      ls_forward(probe, TRAINING, 0);
-      ls_backward(probe, TRAINING, 0);
-      keep(probe, threads == 1 ? first : other);
-      cr_assert(threads == 1 || memcmp(first, other, sizeof first) == 0, "%s: %u threads",
-                rows[i].settings, threads);
-      lm_probe_close(probe);
-    }
-  }
+  check_threads("{filters: 35, groups: 35, padding: 1}", "2x37x31x35");
+  check_threads("{filters: 35, groups: 35, kernel: 5, stride: 2, padding: 2}", "3x37x31x35");
+  check_threads("{filters: 20, kernel: 5}", "4x28x28x1");
+  check_threads("{filters: 24, kernel: 7, stride: 2, padding: 3}", "1x61x61x3");
+  check_threads("{filters: 50, kernel: 5}", "3x12x12x20");
+  check_threads("{filters: 33, padding: 1}", "2x23x23x40");
+  check_threads("{filters: 48, padding: 1}", "1x8x8x96");
+  check_threads("{filters: 48, kernel: 1}", "1x16x16x64");
 }
 
 /* Copies an image [H, W, C] so that pixel (0, 0) comes to (down, right), around the borders. */

@@ -47,7 +47,28 @@ int32_t lm_pool_of(const struct lm_pooling *self, struct lamina_call *call,
 int32_t lm_pool_infer(const struct lm_pooling *self, struct lamina_plan *plan, struct lm_pool *pool,
                       struct lamina_type *y, int64_t dims[4]);
 
-/** Rows of the output in a chunk of a parallel loop. */
-int64_t lm_pool_grain(const struct lm_pool *pool);
+/** Rows in a chunk of a parallel loop over `rows` rows of each image. */
+int64_t lm_pool_grain(const struct lm_pool *pool, int64_t rows);
+
+/** Windows first .. last - 1 reach to position q, or step over it. */
+struct lm_reaching {
+  int64_t first, last;
+};
+
+LAMINA_INLINE struct lm_reaching lm_windows_reaching(const struct lm_window *w, int64_t q)
+{
+  int64_t at = q + w->before, beyond = at - w->dilation * (w->kernel - 1);
+  struct lm_reaching reaching = {.last = at / w->stride + 1};
+  reaching.first = beyond <= 0 ? 0 : (beyond + w->stride - 1) / w->stride;
+  reaching.last = reaching.last < w->out ? reaching.last : w->out;
+  return reaching;
+}
+
+/** The position of window o that lies at q; -1 when it steps over it. */
+LAMINA_INLINE int64_t lm_window_position(const struct lm_window *w, int64_t o, int64_t q)
+{
+  int64_t distance = q + w->before - o * w->stride;
+  return w->dilation == 1 ? distance : distance % w->dilation == 0 ? distance / w->dilation : -1;
+}
 
 #endif
