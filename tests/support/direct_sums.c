@@ -120,6 +120,9 @@ static struct ls_convolution draw(uint64_t *seed, int axes, bool transposed)
                              .n = (int64_t)lm_draw(seed, 4)};
   v.c = v.groups * (int64_t[]){1, 1, 2, 5, 17}[lm_draw(seed, 5)];
   v.k = v.groups * (int64_t[]){1, 2, 3, 7, 19}[lm_draw(seed, 5)];
+  if (lm_draw(seed, 4) == 0) { /* depthwise */
+    v.groups = v.c = v.k = (int64_t[]){1, 4, 7, 16, 20, 33, 50}[lm_draw(seed, 7)];
+  }
   v.circular = !transposed && lm_draw(seed, 4) == 0;
   v.axes[0] = (struct ls_axis){.image = 1, .out = 1, .kernel = 1, .stride = 1, .dilation = 1};
   for (int i = 2 - axes; i < 2; i++) {

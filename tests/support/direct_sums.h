@@ -38,7 +38,8 @@ void ls_release_sums(struct ls_sums sums[3]);
 
 /**
  * Runs conv1d, conv2d (by the number of axes) or conv_transpose2d over random shapes: sizes of 1
- * and primes, strides beyond the kernel, batches of 0 and 1, groups, dilation, circular borders.
+ * and primes, strides beyond the kernel, batches of 0 and 1, groups, dilation, circular borders;
+ * a quarter of them depthwise.
  * All outputs and gradients must be the direct sums, but for rounding.
  */
 void ls_check_convolutions(const char *layer, int axes, int count);

@@ -516,3 +516,21 @@ void ls_layer_checklist(const struct ls_layer *layer)
     lm_probe_close(check.probe);
   }
 }
+
+void ls_check_threads(const struct ls_layer *layer)
+{
+  for (size_t i = 0; layer->shapes[i] != NULL; i++) {
+    struct result first = {0};
+    for (uint32_t threads = 1; threads <= 8; threads++) {
+      struct lm_probe *probe = open_layer(layer, layer->shapes[i], threads);
+      step_of(layer, probe);
+      if (threads == 1) {
+        capture(probe, &first);
+      } else {
+        expect_same(probe, &first, "with another number of threads");
+      }
+      lm_probe_close(probe);
+    }
+    lm_free(first.bytes);
+  }
+}

@@ -48,6 +48,9 @@ struct ls_layer {
 
 void ls_layer_checklist(const struct ls_layer *layer);
 
+/** For larger shapes than the checklist's: 1 to 8 threads give the same bits. */
+void ls_check_threads(const struct ls_layer *layer);
+
 /** Compares backward's gradients with central differences of forward. In training, step 3. */
 void ls_check_gradients(const struct ls_layer *layer, struct lm_probe *probe, uint64_t seed);
 

@@ -34,6 +34,24 @@ Test(avg_pool2d, passes_the_checklist)
   check("{kernel: 2, dilation: 2, stride: 1}");
 }
 
+/* Rows of one image, in windows that overlap, have gaps, or leave rows out. */
+Test(avg_pool2d, has_the_same_bits_with_1_to_8_threads)
+{
+  static const char *const settings[] = {
+      "{kernel: 3, stride: 2, padding: 1}",
+      "{kernel: 3, stride: 1, dilation: 3, padding: 2}",
+      "{kernel: 2, stride: 3}",
+  };
+  for (int i = 0; i < 3; i++) {
+    const struct ls_layer avg_pool2d = {.kind = "layer",
+                                        .name = "avg_pool2d",
+                                        .settings = settings[i],
+                                        .shapes = (const char *const[]){"1x67x61x33", NULL},
+                                        .fill = lm_probe_roughen};
+    ls_check_threads(&avg_pool2d);
+  }
+}
+
 Test(avg_pool2d, equals_pytorch)
 {
   ls_check_oracle("layer", "avg_pool2d", 0,

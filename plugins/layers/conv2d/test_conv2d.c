@@ -62,6 +62,29 @@ Test(conv2d, equals_pytorch)
                   &(struct ls_tolerance){.value_absolute = 600, .gradient_absolute = 600});
 }
 
+static void check_threads(const char *settings, const char *shape)
+{
+  const struct ls_layer conv2d = {.kind = "layer",
+                                  .name = "conv2d",
+                                  .settings = settings,
+                                  .shapes = (const char *const[]){shape, NULL},
+                                  .fill = lm_probe_roughen};
+  ls_check_threads(&conv2d);
+}
+
+/* Shapes that each way of computing cuts into several pieces. */
+Test(conv2d, has_the_same_bits_with_1_to_8_threads)
+{
+  check_threads("{filters: 35, groups: 35, padding: 1}", "2x37x31x35");
+  check_threads("{filters: 35, groups: 35, kernel: 5, stride: 2, padding: 2}", "3x37x31x35");
+  check_threads("{filters: 20, kernel: 5}", "4x28x28x1");
+  check_threads("{filters: 24, kernel: 7, stride: 2, padding: 3}", "1x61x61x3");
+  check_threads("{filters: 50, kernel: 5}", "3x12x12x20");
+  check_threads("{filters: 33, padding: 1}", "2x23x23x40");
+  check_threads("{filters: 48, padding: 1}", "1x8x8x96");
+  check_threads("{filters: 48, kernel: 1}", "1x16x16x64");
+}
+
 /* Copies an image [H, W, C] so that pixel (0, 0) comes to (down, right), around the borders. */
 static void shift(const float *from, const int64_t dims[3], int64_t down, int64_t right, float *to)
 {

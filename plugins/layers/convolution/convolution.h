@@ -98,6 +98,11 @@ void lm_convolution_weight_scratch(const struct lm_convolution *v,
 int32_t lm_convolution_weight_gradient(const struct lm_convolution *v, struct lamina_call *call,
                                        const struct lm_convolution_task *task);
 
+/** dw from sums of the same shape, one for each of some parts of the pixels. weight_gradient.c */
+int32_t lm_convolution_add_parts(const struct lm_convolution *v, struct lamina_call *call,
+                                 const struct lm_convolution_task *task, const float *sums,
+                                 int64_t parts);
+
 /** Bytes for lm_gemm run_alone(), and then whole alignments. */
 static inline uint64_t lm_gemm_alone_bytes(const struct lamina_gemm *gemm, int64_t m, int64_t n,
                                            int64_t k)

@@ -7,7 +7,8 @@
  */
 #include <string.h>
 
-#include "convolution.h"
+#include "depthwise.h"
+#include "winograd.h"
 
 /* Floats of a vector; adding an element back costs as much as so many multiplications. */
 enum { VECTOR = 16, ADDING = 8 };
@@ -22,19 +23,6 @@ struct job {
 static double whole_vectors(int64_t floats)
 {
   return (double)((floats + VECTOR - 1) / VECTOR * VECTOR);
-}
-
-/* Whether the turned convolution is possible, and less work than adding patches back: it makes
- * every pixel of the image from a whole window of dy, and most of them lie outside of a small
- * one. */
-static bool is_convolution(const struct lm_convolution *v)
-{
-  int64_t positions = v->h.kernel * v->w.kernel, groups = v->groups;
-  double turned = (double)(v->h.in * v->w.in) * (double)(positions * v->k / groups) *
-                  whole_vectors(v->c / groups);
-  double added = (double)(v->h.out * v->w.out) * whole_vectors(positions * v->c / groups) *
-                 ((double)(v->k / groups) + ADDING);
-  return v->h.stride == 1 && v->w.stride == 1 && !v->circular && turned <= added;
 }
 
 static struct lm_window turned(const struct lm_window *w)
@@ -57,6 +45,26 @@ static struct lm_convolution turned_around(const struct lm_convolution *v)
   back.c = v->k;
   back.k = v->c;
   return back;
+}
+
+/* Whether the turned convolution is possible, and less work than adding patches back: it makes
+ * every pixel of the image from a whole window of dy, and most of them lie outside of a small
+ * one. */
+static bool is_convolution(const struct lm_convolution *v)
+{
+  struct lm_convolution back = turned_around(v);
+  if (v->h.stride != 1 || v->w.stride != 1 || v->circular) {
+    return false;
+  }
+  if (lm_winograd_fits(&back)) {
+    return true;
+  }
+  int64_t positions = v->h.kernel * v->w.kernel, groups = v->groups;
+  double turned_work = (double)(v->h.in * v->w.in) * (double)(positions * v->k / groups) *
+                       whole_vectors(v->c / groups);
+  double added = (double)(v->h.out * v->w.out) * whole_vectors(positions * v->c / groups) *
+                 ((double)(v->k / groups) + ADDING);
+  return turned_work <= added;
 }
 
 static uint64_t weight_bytes(const struct lm_convolution *v)
@@ -83,6 +91,10 @@ void lm_convolution_input_scratch(const struct lm_convolution *v,
                                   struct lm_convolution_scratch *out)
 {
   struct job job = job_of(v);
+  if (lm_depthwise_fits(v)) {
+    *out = (struct lm_convolution_scratch){0, 0};
+    return;
+  }
   if (is_convolution(v)) {
     struct lm_convolution back = turned_around(v);
     lm_convolution_forward_scratch(&back, out);
@@ -191,6 +203,9 @@ int32_t lm_convolution_input_gradient(const struct lm_convolution *v, struct lam
   job.task = task;
   if (lm_convolution_pixels(v) == 0) {
     return LAMINA_OK;
+  }
+  if (lm_depthwise_fits(v)) {
+    return lm_depthwise_input_gradient(v, call, task);
   }
   if (is_convolution(v)) {
     return convolve_back(&job);

@@ -102,12 +102,8 @@ LAMINA_INLINE void clear_run(float *to, int64_t n)
  * inside of the image. */
 static void find_runs(const struct lm_convolution *v, int64_t *first, int64_t *last)
 {
-  const struct lm_window *w = &v->w;
-  *first = w->before <= 0 ? 0 : (w->before + w->stride - 1) / w->stride;
-  int64_t room = w->in - w->kernel + w->before;
-  *last = room < 0 ? 0 : room / w->stride + 1;
-  *last = *last < w->out ? *last : w->out;
-  if (v->groups > 1 || w->dilation > 1 || *last < *first) {
+  lm_window_whole(&v->w, first, last);
+  if (v->groups > 1 || v->w.dilation > 1) {
     *first = *last = 0;
   }
 }
@@ -127,21 +123,131 @@ LAMINA_INLINE void gather_row(const struct lm_convolution *v, const float *line,
   }
 }
 
-/* One row of the windows of `count` pixels beside each other, from `column` on. line is the row
- * of the image, or NULL when it lies outside. */
-LAMINA_INLINE void gather_line(const struct lm_convolution *v, const float *line, int64_t column,
-                               int64_t count, int64_t stride, float *out)
+/** A row of the windows of pixels beside each other. */
+struct line {
+  const float *from;   /* the row of the image; NULL when it lies outside */
+  int64_t first, last; /* as of find_runs() */
+  int64_t column, count;
+  int64_t readable, writable; /* floats from the row's begin, and from that of a window's row */
+};
+
+/** Where the first pixel of a line goes, and floats between pixels. */
+struct target {
+  float *out;
+  int64_t stride;
+};
+
+/** How runs are copied: by two vectors that overlap, or by one that is longer than the run. */
+enum how { BY_RUN, TWO_4, TWO_8, ONE_8, ONE_16 };
+
+/* A longer vector needs memory behind the run to read and to write to; what it writes there is
+ * overwritten by the next row of the window, or is padding. */
+LAMINA_INLINE enum how choose(int64_t run, int64_t room)
 {
-  int64_t run = v->w.kernel * (v->c / v->groups), first, last;
-  find_runs(v, &first, &last);
-  for (int64_t p = 0; p < count; p++) {
-    if (line == NULL) {
+  if (run < 4 || run > 16) {
+    return BY_RUN;
+  }
+  if (run <= 8) {
+    return room >= 8 ? ONE_8 : TWO_4;
+  }
+  return room >= 16 ? ONE_16 : TWO_8;
+}
+
+LAMINA_INLINE void copy_as(enum how how, float *to, const float *from, int64_t run)
+{
+  if (how == ONE_8) {
+    COPY(floats8, to, from);
+  } else if (how == ONE_16) {
+    COPY(floats16, to, from);
+  } else if (how == TWO_4) {
+    COPY(floats4, to, from);
+    COPY(floats4, to + run - 4, from + run - 4);
+  } else if (how == TWO_8) {
+    COPY(floats8, to, from);
+    COPY(floats8, to + run - 8, from + run - 8);
+  } else {
+    copy_run(to, from, run);
+  }
+}
+
+/* Pixels begin .. end - 1 of the line, whose windows' rows are runs of memory. */
+LAMINA_INLINE void gather_runs_as(enum how how, const struct lm_convolution *v,
+                                  const struct line *line, int64_t begin, int64_t end,
+                                  struct target target)
+{
+  int64_t run = v->w.kernel * v->c, step = v->w.stride * v->c;
+  const float *from = line->from + ((line->column + begin) * v->w.stride - v->w.before) * v->c;
+  float *to = target.out + begin * target.stride;
+  for (int64_t p = begin; p < end; p++) {
+    copy_as(how, to, from, run);
+    from += step;
+    to += target.stride;
+  }
+}
+
+LAMINA_INLINE void gather_runs(const struct lm_convolution *v, const struct line *line,
+                               int64_t begin, int64_t end, struct target target)
+{
+  int64_t last = ((line->column + end - 1) * v->w.stride - v->w.before) * v->c;
+  int64_t room = line->readable - last < line->writable ? line->readable - last : line->writable;
+  enum how how = choose(v->w.kernel * v->c, room);
+  if (how == ONE_8) {
+    gather_runs_as(ONE_8, v, line, begin, end, target);
+  } else if (how == ONE_16) {
+    gather_runs_as(ONE_16, v, line, begin, end, target);
+  } else if (how == TWO_4) {
+    gather_runs_as(TWO_4, v, line, begin, end, target);
+  } else if (how == TWO_8) {
+    gather_runs_as(TWO_8, v, line, begin, end, target);
+  } else {
+    gather_runs_as(BY_RUN, v, line, begin, end, target);
+  }
+}
+
+LAMINA_INLINE int64_t between(int64_t value, int64_t least, int64_t most)
+{
+  int64_t raised = value < least ? least : value;
+  return raised < most ? raised : most;
+}
+
+LAMINA_INLINE void gather_line(const struct lm_convolution *v, const struct line *line,
+                               int64_t stride, float *out)
+{
+  int64_t run = v->w.kernel * (v->c / v->groups);
+  int64_t begin = between(line->first - line->column, 0, line->count);
+  int64_t end = between(line->last - line->column, begin, line->count);
+  if (line->from == NULL) {
+    for (int64_t p = 0; p < line->count; p++) {
       clear_run(out + p * stride, run);
-    } else if (column + p < first || column + p >= last) {
-      gather_row(v, line, column + p, out + p * stride);
-    } else {
-      copy_run(out + p * stride, line + ((column + p) * v->w.stride - v->w.before) * v->c, run);
     }
+    return;
+  }
+  for (int64_t p = 0; p < begin; p++) {
+    gather_row(v, line->from, line->column + p, out + p * stride);
+  }
+  if (begin < end) {
+    gather_runs(v, line, begin, end, (struct target){out, stride});
+  }
+  for (int64_t p = end; p < line->count; p++) {
+    gather_row(v, line->from, line->column + p, out + p * stride);
+  }
+}
+
+/* The windows of pixels of one row of outputs. */
+LAMINA_INLINE void gather_pixels(const struct lm_convolution *v, const float *x,
+                                 const struct lm_patches *patches, struct place place,
+                                 struct line *line, float *to)
+{
+  int64_t channels = v->c / v->groups, run = v->w.kernel * channels, width = v->w.in * v->c;
+  line->writable = patches->row;
+  for (int64_t i = patches->first; i < patches->last; i++) {
+    int64_t row = position(&v->h, v->circular, place.row, i);
+    int64_t rows_before = place.image * v->h.in + row;
+    line->from = row < 0 ? NULL : x + rows_before * width + patches->group * channels;
+    line->readable = (v->images * v->h.in - rows_before) * width;
+    gather_line(v, line, patches->row, to);
+    to += run;
+    line->writable -= run;
   }
 }
 
@@ -149,21 +255,16 @@ LAMINA_CLONES
 void lm_patches_gather(const struct lm_convolution *v, const float *x,
                        const struct lm_patches *patches, float *out)
 {
-  int64_t channels = v->c / v->groups, run = v->w.kernel * channels;
   int64_t pixel = patches->pixel, end = patches->pixel + patches->count;
+  struct line line = {0};
+  find_runs(v, &line.first, &line.last);
   while (pixel < end) {
     struct place place = place_of(v, pixel);
-    int64_t count = v->w.out - place.column;
-    count = count < end - pixel ? count : end - pixel;
-    const float *image = x + place.image * v->h.in * v->w.in * v->c + patches->group * channels;
-    float *to = out + (pixel - patches->pixel) * patches->row;
-    for (int64_t i = patches->first; i < patches->last; i++) {
-      int64_t row = position(&v->h, v->circular, place.row, i);
-      const float *line = row < 0 ? NULL : image + row * v->w.in * v->c;
-      gather_line(v, line, place.column, count, patches->row, to);
-      to += run;
-    }
-    pixel += count;
+    int64_t left = end - pixel;
+    line.column = place.column;
+    line.count = v->w.out - place.column < left ? v->w.out - place.column : left;
+    gather_pixels(v, x, patches, place, &line, out + (pixel - patches->pixel) * patches->row);
+    pixel += line.count;
   }
 }
 

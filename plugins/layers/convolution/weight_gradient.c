@@ -6,6 +6,7 @@
  */
 #include <lamina/math.h>
 
+#include "depthwise.h"
 #include "winograd.h"
 
 enum { CHUNKS = 8, LONG_PATCH = 256, GRAIN = 16384 };
@@ -48,6 +49,10 @@ static uint64_t patch_bytes(const struct job *job)
 void lm_convolution_weight_scratch(const struct lm_convolution *v,
                                    struct lm_convolution_scratch *out)
 {
+  if (lm_depthwise_fits(v)) {
+    lm_depthwise_weight_scratch(v, out);
+    return;
+  }
   if (lm_winograd_fits(v)) {
     lm_winograd_weight_scratch(v, out);
     return;
@@ -115,10 +120,16 @@ static int32_t add_chunks(void *arg, int64_t begin, int64_t end, uint32_t lane)
   return LAMINA_OK;
 }
 
+/** Sums of parts. */
+struct parts {
+  const float *sums;
+  int64_t parts, count;
+  const struct lm_convolution_task *task;
+};
+
 LAMINA_CLONES
-static void add_parts(const struct job *job, int64_t begin, int64_t end)
+static void add_range(const struct parts *job, int64_t begin, int64_t end)
 {
-  int64_t count = weight_count(job->v);
   float *dw = job->task->dw;
   if (job->task->request == LAMINA_WRITE) {
     for (int64_t i = begin; i < end; i++) {
@@ -126,7 +137,7 @@ static void add_parts(const struct job *job, int64_t begin, int64_t end)
     }
   }
   for (int64_t part = 0; part < job->parts; part++) {
-    const float *sum = job->sums + part * count;
+    const float *sum = job->sums + part * job->count;
     LAMINA_INDEPENDENT
     for (int64_t i = begin; i < end; i++) {
       dw[i] += sum[i];
@@ -134,17 +145,28 @@ static void add_parts(const struct job *job, int64_t begin, int64_t end)
   }
 }
 
-static int32_t add_all_parts(void *arg, int64_t begin, int64_t end, uint32_t lane)
+static int32_t parts_body(void *arg, int64_t begin, int64_t end, uint32_t lane)
 {
   (void)lane;
-  add_parts(arg, begin, end);
+  add_range(arg, begin, end);
   return LAMINA_OK;
+}
+
+int32_t lm_convolution_add_parts(const struct lm_convolution *v, struct lamina_call *call,
+                                 const struct lm_convolution_task *task, const float *sums,
+                                 int64_t parts)
+{
+  struct parts job = {.sums = sums, .parts = parts, .count = weight_count(v), .task = task};
+  return lamina_parallel_for(call, job.count, GRAIN, parts_body, &job);
 }
 
 int32_t lm_convolution_weight_gradient(const struct lm_convolution *v, struct lamina_call *call,
                                        const struct lm_convolution_task *task)
 {
   struct job job = job_of(v);
+  if (lm_depthwise_fits(v)) {
+    return lm_depthwise_weight_gradient(v, call, task);
+  }
   if (lm_winograd_fits(v)) {
     return lm_winograd_weight_gradient(v, call, task);
   }
@@ -155,5 +177,5 @@ int32_t lm_convolution_weight_gradient(const struct lm_convolution *v, struct la
     return LAMINA_E_PLUGIN;
   }
   LAMINA_TRY(lamina_parallel_for(call, job.parts * job.strips, 1, add_chunks, &job));
-  return lamina_parallel_for(call, weight_count(v), GRAIN, add_all_parts, &job);
+  return lm_convolution_add_parts(v, call, task, job.sums, job.parts);
 }

@@ -140,6 +140,16 @@ int32_t lm_windows_expect_inside(struct lamina_call *call, const struct lm_windo
   return LAMINA_OK;
 }
 
+void lm_window_whole(const struct lm_window *w, int64_t *first, int64_t *last)
+{
+  int64_t room = w->in - 1 - w->dilation * (w->kernel - 1) + w->before;
+  int64_t begin = w->before <= 0 ? 0 : (w->before + w->stride - 1) / w->stride;
+  int64_t end = room < 0 ? 0 : room / w->stride + 1;
+  *first = begin < w->out ? begin : w->out;
+  *last = end < w->out ? end : w->out;
+  *last = *last > *first ? *last : *first;
+}
+
 int64_t lm_window_channels(const struct lamina_type *x, uint32_t axes)
 {
   return x->rank == axes + 2 ? x->dims[axes + 1] : 1;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include <lamina/expect.h>
+#include <lamina/math.h>
 
 /** One axis: output o reads inputs o * stride - before + i * dilation, 0 <= i < kernel. */
 struct lm_window {
@@ -86,5 +87,23 @@ int32_t lm_window_expect_image(struct lamina_call *call, const struct lamina_typ
 
 /** Tells people how the output's size comes about: "floor((7 + 2 - 3) / 2) + 1 = 4". */
 int32_t lm_windows_note(struct lamina_plan *plan, const struct lm_window *windows, uint32_t axes);
+
+/** The outputs *first .. *last - 1 whose windows lie inside as a whole. */
+void lm_window_whole(const struct lm_window *w, int64_t *first, int64_t *last);
+
+/** Positions first .. last - 1 of a window lie inside; position 0 is at start. */
+struct lm_inside {
+  int64_t start, first, last;
+};
+
+LAMINA_INLINE struct lm_inside lm_window_inside(const struct lm_window *w, int64_t o)
+{
+  struct lm_inside inside = {.start = o * w->stride - w->before};
+  int64_t room = w->in - inside.start, d = w->dilation;
+  inside.first = inside.start >= 0 ? 0 : d == 1 ? -inside.start : (d - 1 - inside.start) / d;
+  inside.last = d == 1 ? room : (room + d - 1) / d;
+  inside.last = inside.last < w->kernel ? inside.last : w->kernel;
+  return inside;
+}
 
 #endif

@@ -10,7 +10,7 @@
 #include "winograd_tile.h"
 
 /* Channels and tiles below which the transforms cost more than they save; floats of a group. */
-enum { LEAST_CHANNELS = 32, LEAST_TILES = 8, GROUP_FLOATS = 8192, LEAST_GROUP = 112 };
+enum { LEAST_CHANNELS = 16, LEAST_TILES = 8, GROUP_FLOATS = 8192, LEAST_GROUP = 112 };
 enum { CHANNELS_A_CHUNK = 4, TILES_A_CHUNK = 4 };
 
 LM_WINOGRAD_TRANSFORM(transform_weight, weight, 3, 6)

@@ -5,15 +5,8 @@
 #ifndef LM_CONVOLUTION_WINOGRAD_TILE_H
 #define LM_CONVOLUTION_WINOGRAD_TILE_H
 
+#include "lanes.h"
 #include "winograd.h"
-
-enum { LM_LANES = 16 };
-
-typedef float lm_lanes __attribute__((vector_size(64), aligned(4), may_alias));
-typedef float lm_lane __attribute__((aligned(4), may_alias));
-
-#define LM_LOAD(V, from) (*(const V *)(const void *)(from))
-#define LM_STORE(V, to, value) (*(V *)(void *)(to) = (value))
 
 /* Lines of the matrices B', A', A and G' times a vector. */
 #define LM_WINOGRAD_LINES(V, suffix)                                \
@@ -96,17 +89,22 @@ typedef float lm_lane __attribute__((aligned(4), may_alias));
   }
 
 LM_WINOGRAD_LINES(lm_lanes, lanes)
+LM_WINOGRAD_LINES(lm_few_lanes, few)
 LM_WINOGRAD_LINES(lm_lane, lane)
 
 /* All channels of a tile: vectors first, then one by one. */
 #define LM_WINOGRAD_TRANSFORM(name, kind, from, to)                                             \
   LM_WINOGRAD_SQUARE(lm_lanes, name##_lanes, lm_line_##kind##_lanes, from, to)                  \
+  LM_WINOGRAD_SQUARE(lm_few_lanes, name##_few, lm_line_##kind##_few, from, to)                  \
   LM_WINOGRAD_SQUARE(lm_lane, name##_lane, lm_line_##kind##_lane, from, to)                     \
   LAMINA_INLINE void name(const float *const in[], int64_t channels, float *out, int64_t plane) \
   {                                                                                             \
     int64_t c = 0;                                                                              \
     for (; c + LM_LANES <= channels; c += LM_LANES) {                                           \
       name##_lanes(in, c, out + c, plane);                                                      \
+    }                                                                                           \
+    for (; c + LM_FEW_LANES <= channels; c += LM_FEW_LANES) {                                   \
+      name##_few(in, c, out + c, plane);                                                        \
     }                                                                                           \
     for (; c < channels; c++) {                                                                 \
       name##_lane(in, c, out + c, plane);                                                       \

@@ -99,43 +99,46 @@ int32_t lm_average_pool_forward(void *instance, struct lamina_call *call)
                     .y = y->data,
                     .epilogue = lamina_epilogue(call, LAMINA_OUT, 0)};
   LAMINA_TRY(lm_pool_of(self, call, &x->type, &job.pool));
-  return lamina_parallel_for(call, job.pool.images * job.pool.h.out, lm_pool_grain(&job.pool),
-                             pool_body, &job);
+  return lamina_parallel_for(call, job.pool.images * job.pool.h.out,
+                             lm_pool_grain(&job.pool, job.pool.h.out), pool_body, &job);
 }
 
-LAMINA_INLINE void spread_window(const struct lm_pool *pool, const float *dy, float share,
-                                 const struct lm_inside at[2], float *image)
+/* What windows of a row of outputs give to a row of dx; `rows` of each window count. */
+LAMINA_INLINE void spread_row(const struct job *job, const float *dy, int64_t rows, float *row)
 {
-  for (int64_t i = at[0].first; i < at[0].last; i++) {
-    float *row = image + (at[0].start + i * pool->h.dilation) * pool->w.in * pool->c;
-    for (int64_t j = at[1].first; j < at[1].last; j++) {
-      float *dx = row + (at[1].start + j * pool->w.dilation) * pool->c;
+  const struct lm_pool *pool = &job->pool;
+  for (int64_t ow = 0; ow < pool->w.out; ow++) {
+    const struct lm_inside at = lm_window_inside(&pool->w, ow);
+    float share = 1.0f / (float)(rows * counted(job, &pool->w, &at));
+    for (int64_t j = at.first; j < at.last; j++) {
+      float *dx = row + (at.start + j * pool->w.dilation) * pool->c;
       LAMINA_INDEPENDENT
       for (int64_t k = 0; k < pool->c; k++) {
         dx[k] += dy[k] * share;
       }
     }
+    dy += pool->c;
   }
 }
 
+/* Rows of dx, numbered through all images; each takes from the windows in their order. */
 LAMINA_CLONES
-static void spread_image(const struct job *job, int64_t n)
+static void spread_rows(const struct job *job, int64_t begin, int64_t end)
 {
   const struct lm_pool *pool = &job->pool;
-  int64_t size = pool->h.in * pool->w.in * pool->c;
-  float *image = job->dx + n * size;
-  const float *dy = job->dy + n * pool->h.out * pool->w.out * pool->c;
-  if (job->request == LAMINA_WRITE) {
-    memset(image, 0, (size_t)size * sizeof *image);
-  }
-  for (int64_t oh = 0; oh < pool->h.out; oh++) {
-    struct lm_inside at[2] = {lm_window_inside(&pool->h, oh)};
-    int64_t rows = counted(job, &pool->h, &at[0]);
-    for (int64_t ow = 0; ow < pool->w.out; ow++) {
-      at[1] = lm_window_inside(&pool->w, ow);
-      float share = 1.0f / (float)(rows * counted(job, &pool->w, &at[1]));
-      spread_window(pool, dy, share, at, image);
-      dy += pool->c;
+  int64_t size = pool->w.in * pool->c;
+  for (int64_t r = begin; r < end; r++) {
+    float *row = job->dx + r * size;
+    const struct lm_reaching windows = lm_windows_reaching(&pool->h, r % pool->h.in);
+    if (job->request == LAMINA_WRITE) {
+      memset(row, 0, (size_t)size * sizeof *row);
+    }
+    for (int64_t oh = windows.first; oh < windows.last; oh++) {
+      const struct lm_inside at = lm_window_inside(&pool->h, oh);
+      int64_t out = (r / pool->h.in * pool->h.out + oh) * pool->w.out * pool->c;
+      if (lm_window_position(&pool->h, oh, r % pool->h.in) >= 0) {
+        spread_row(job, job->dy + out, counted(job, &pool->h, &at), row);
+      }
     }
   }
 }
@@ -143,13 +146,10 @@ static void spread_image(const struct job *job, int64_t n)
 static int32_t spread_body(void *arg, int64_t begin, int64_t end, uint32_t lane)
 {
   const struct job *job = arg;
-  int64_t size = job->pool.h.in * job->pool.w.in * job->pool.c;
+  int64_t size = job->pool.w.in * job->pool.c;
   (void)lane;
-  for (int64_t n = begin; n < end; n++) {
-    spread_image(job, n);
-    LAMINA_TRY(lamina_epilogue_apply(job->epilogue, n * size, size));
-  }
-  return LAMINA_OK;
+  spread_rows(job, begin, end);
+  return lamina_epilogue_apply(job->epilogue, begin * size, (end - begin) * size);
 }
 
 int32_t lm_average_pool_backward(void *instance, struct lamina_call *call)
@@ -170,5 +170,6 @@ int32_t lm_average_pool_backward(void *instance, struct lamina_call *call)
                     .request = request,
                     .epilogue = lamina_epilogue(call, LAMINA_IN, 0)};
   LAMINA_TRY(lm_pool_of(self, call, &dx->type, &job.pool));
-  return lamina_parallel_for(call, job.pool.images, 1, spread_body, &job);
+  return lamina_parallel_for(call, job.pool.images * job.pool.h.in,
+                             lm_pool_grain(&job.pool, job.pool.h.in), spread_body, &job);
 }

@@ -70,7 +70,11 @@ LAMINA_INLINE void pool_window(const struct lm_pool *pool, const float *image,
     for (int64_t j = at[1].first; j < at[1].last; j++) {
       const float *x = row + (at[1].start + j * pool->w.dilation) * pool->c;
       uint16_t position = (uint16_t)(i * pool->w.kernel + j);
-      (first ? take_first : take_larger)(x, position, best, winner, pool->c);
+      if (first) {
+        take_first(x, position, best, winner, pool->c);
+      } else {
+        take_larger(x, position, best, winner, pool->c);
+      }
       first = false;
     }
   }
@@ -126,8 +130,8 @@ int32_t lm_max_pool_forward(void *instance, struct lamina_call *call)
                     .winner = keep ? winner->data : NULL,
                     .epilogue = lamina_epilogue(call, LAMINA_OUT, 0)};
   LAMINA_TRY(lm_pool_of(instance, call, &x->type, &job.pool));
-  return lamina_parallel_for(call, job.pool.images * job.pool.h.out, lm_pool_grain(&job.pool),
-                             pool_body, &job);
+  return lamina_parallel_for(call, job.pool.images * job.pool.h.out,
+                             lm_pool_grain(&job.pool, job.pool.h.out), pool_body, &job);
 }
 
 /* dx gets dy where the position won. Windows may overlap, so dx is added to. */
@@ -140,33 +144,38 @@ LAMINA_INLINE void give_back(const float *dy, const uint16_t *winner, uint16_t p
   }
 }
 
-LAMINA_INLINE void unpool_window(const struct job *job, float *image, const struct lm_inside at[2],
-                                 int64_t out)
+/* What the windows' rows number `position`, of a row of outputs from `out` on, give to a row. */
+LAMINA_INLINE void unpool_row(const struct job *job, int64_t out, int64_t position, float *row)
 {
   const struct lm_pool *pool = &job->pool;
-  for (int64_t i = at[0].first; i < at[0].last; i++) {
-    float *row = image + (at[0].start + i * pool->h.dilation) * pool->w.in * pool->c;
-    for (int64_t j = at[1].first; j < at[1].last; j++) {
-      give_back(job->dy + out, job->winner + out, (uint16_t)(i * pool->w.kernel + j),
-                row + (at[1].start + j * pool->w.dilation) * pool->c, pool->c);
+  for (int64_t ow = 0; ow < pool->w.out; ow++) {
+    const struct lm_inside at = lm_window_inside(&pool->w, ow);
+    for (int64_t j = at.first; j < at.last; j++) {
+      give_back(job->dy + out, job->winner + out, (uint16_t)(position * pool->w.kernel + j),
+                row + (at.start + j * pool->w.dilation) * pool->c, pool->c);
     }
+    out += pool->c;
   }
 }
 
+/* Rows of dx, numbered through all images; each takes from the windows in their order. */
 LAMINA_CLONES
-static void unpool_image(const struct job *job, int64_t n)
+static void unpool_rows(const struct job *job, int64_t begin, int64_t end)
 {
   const struct lm_pool *pool = &job->pool;
-  int64_t size = pool->h.in * pool->w.in * pool->c, pixels = pool->h.out * pool->w.out;
-  float *image = job->dx + n * size;
-  if (job->request == LAMINA_WRITE) {
-    memset(image, 0, (size_t)size * sizeof *image);
-  }
-  for (int64_t oh = 0; oh < pool->h.out; oh++) {
-    struct lm_inside at[2] = {lm_window_inside(&pool->h, oh)};
-    for (int64_t ow = 0; ow < pool->w.out; ow++) {
-      at[1] = lm_window_inside(&pool->w, ow);
-      unpool_window(job, image, at, (n * pixels + oh * pool->w.out + ow) * pool->c);
+  int64_t size = pool->w.in * pool->c;
+  for (int64_t r = begin; r < end; r++) {
+    float *row = job->dx + r * size;
+    const struct lm_reaching windows = lm_windows_reaching(&pool->h, r % pool->h.in);
+    if (job->request == LAMINA_WRITE) {
+      memset(row, 0, (size_t)size * sizeof *row);
+    }
+    for (int64_t oh = windows.first; oh < windows.last; oh++) {
+      int64_t position = lm_window_position(&pool->h, oh, r % pool->h.in);
+      int64_t out = (r / pool->h.in * pool->h.out + oh) * pool->w.out * pool->c;
+      if (position >= 0) {
+        unpool_row(job, out, position, row);
+      }
     }
   }
 }
@@ -174,13 +183,10 @@ static void unpool_image(const struct job *job, int64_t n)
 static int32_t unpool_body(void *arg, int64_t begin, int64_t end, uint32_t lane)
 {
   const struct job *job = arg;
-  int64_t size = job->pool.h.in * job->pool.w.in * job->pool.c;
+  int64_t size = job->pool.w.in * job->pool.c;
   (void)lane;
-  for (int64_t n = begin; n < end; n++) {
-    unpool_image(job, n);
-    LAMINA_TRY(lamina_epilogue_apply(job->epilogue, n * size, size));
-  }
-  return LAMINA_OK;
+  unpool_rows(job, begin, end);
+  return lamina_epilogue_apply(job->epilogue, begin * size, (end - begin) * size);
 }
 
 int32_t lm_max_pool_backward(void *instance, struct lamina_call *call)
@@ -201,5 +207,6 @@ int32_t lm_max_pool_backward(void *instance, struct lamina_call *call)
                     .request = request,
                     .epilogue = lamina_epilogue(call, LAMINA_IN, 0)};
   LAMINA_TRY(lm_pool_of(instance, call, &dx->type, &job.pool));
-  return lamina_parallel_for(call, job.pool.images, 1, unpool_body, &job);
+  return lamina_parallel_for(call, job.pool.images * job.pool.h.in,
+                             lm_pool_grain(&job.pool, job.pool.h.in), unpool_body, &job);
 }

@@ -48,8 +48,10 @@ int32_t lm_pool_infer(const struct lm_pooling *self, struct lamina_plan *plan, s
   return lamina_may_fuse(plan, LAMINA_BACKWARD, 0);
 }
 
-int64_t lm_pool_grain(const struct lm_pool *pool)
+int64_t lm_pool_grain(const struct lm_pool *pool, int64_t rows)
 {
-  double row = (double)pool->w.out * (double)pool->c * (double)(pool->h.kernel * pool->w.kernel);
+  double image = (double)(pool->h.out * pool->w.out) * (double)pool->c *
+                 (double)(pool->h.kernel * pool->w.kernel);
+  double row = image / (double)rows;
   return row >= CHUNK || row < 1.0 ? 1 : (int64_t)(CHUNK / row);
 }

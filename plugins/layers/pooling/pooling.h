@@ -47,22 +47,28 @@ int32_t lm_pool_of(const struct lm_pooling *self, struct lamina_call *call,
 int32_t lm_pool_infer(const struct lm_pooling *self, struct lamina_plan *plan, struct lm_pool *pool,
                       struct lamina_type *y, int64_t dims[4]);
 
-/** Rows of the output in a chunk of a parallel loop. */
-int64_t lm_pool_grain(const struct lm_pool *pool);
+/** Rows in a chunk of a parallel loop over `rows` rows of each image. */
+int64_t lm_pool_grain(const struct lm_pool *pool, int64_t rows);
 
-/** Positions first .. last - 1 of a window lie inside; position 0 is at start. */
-struct lm_inside {
-  int64_t start, first, last;
+/** Windows first .. last - 1 reach to position q, or step over it. */
+struct lm_reaching {
+  int64_t first, last;
 };
 
-LAMINA_INLINE struct lm_inside lm_window_inside(const struct lm_window *w, int64_t o)
+LAMINA_INLINE struct lm_reaching lm_windows_reaching(const struct lm_window *w, int64_t q)
 {
-  struct lm_inside inside = {.start = o * w->stride - w->before};
-  int64_t room = w->in - inside.start, d = w->dilation;
-  inside.first = inside.start >= 0 ? 0 : d == 1 ? -inside.start : (d - 1 - inside.start) / d;
-  inside.last = d == 1 ? room : (room + d - 1) / d;
-  inside.last = inside.last < w->kernel ? inside.last : w->kernel;
-  return inside;
+  int64_t at = q + w->before, beyond = at - w->dilation * (w->kernel - 1);
+  struct lm_reaching reaching = {.last = at / w->stride + 1};
+  reaching.first = beyond <= 0 ? 0 : (beyond + w->stride - 1) / w->stride;
+  reaching.last = reaching.last < w->out ? reaching.last : w->out;
+  return reaching;
+}
+
+/** The position of window o that lies at q; -1 when it steps over it. */
+LAMINA_INLINE int64_t lm_window_position(const struct lm_window *w, int64_t o, int64_t q)
+{
+  int64_t distance = q + w->before - o * w->stride;
+  return w->dilation == 1 ? distance : distance % w->dilation == 0 ? distance / w->dilation : -1;
 }
 
 #endif
