@@ -44,10 +44,10 @@ const struct lm_key lm_data_keys[] = {
     END};
 
 /* Beside what has settings that may change while it trains. */
-#define SCHEDULE(what)                                                                           \
-  {                                                                                              \
-    "schedule", "by the name of " what ", the schedule of its factor in training",               \
-        LM_FORM_PLUGIN_MAP, LAMINA_KIND_SCHEDULE, false                                          \
+#define SCHEDULE(what)                                                             \
+  {                                                                                \
+    "schedule", "by the name of " what ", the schedule of its factor in training", \
+        LM_FORM_PLUGIN_MAP, LAMINA_KIND_SCHEDULE, false                            \
   }
 
 static const struct lm_key node_keys[] = {

@@ -99,8 +99,8 @@ static enum lamina_status add_schedule(struct lm_experiment *experiment, const s
   };
   scheduled->value = *scheduled->number;
   LM_TRY(lm_item_parse(pair->value, "a schedule", lm_no_keys, &item, error));
-  LM_TRY(lm_item_instance(experiment, &item, LAMINA_KIND_SCHEDULE, NULL, &scheduled->schedule,
-                          error));
+  LM_TRY(
+      lm_item_instance(experiment, &item, LAMINA_KIND_SCHEDULE, NULL, &scheduled->schedule, error));
   experiment->n_scheduled++;
   return LAMINA_OK;
 }
@@ -109,8 +109,7 @@ static enum lamina_status add_schedules(struct lm_experiment *experiment, const 
                                         const struct lm_value *item, struct lm_error *error)
 {
   char found[80];
-  const struct lm_value *map =
-      item->kind == LM_VALUE_MAP ? lm_value_get(item, "schedule") : NULL;
+  const struct lm_value *map = item->kind == LM_VALUE_MAP ? lm_value_get(item, "schedule") : NULL;
   if (lm_value_is_null(map)) {
     return LAMINA_OK;
   }

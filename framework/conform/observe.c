@@ -138,8 +138,7 @@ static bool make_changing(struct lm_trial *trial, const char *settings,
   bool made =
       lm_trial_home_with(trial, settings, &wanted->override, 1, &other, &error) == LAMINA_OK;
   if (made) {
-    changing->number =
-        (double *)(void *)((char *)home->instance->self + wanted->row->offset);
+    changing->number = (double *)(void *)((char *)home->instance->self + wanted->row->offset);
     changing->before = *changing->number;
     changing->after =
         *(const double *)(const void *)((char *)other->instance->self + wanted->row->offset);

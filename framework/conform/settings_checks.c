@@ -8,9 +8,7 @@
 #include "base/memory.h"
 #include "conform/conform_internal.h"
 
-enum {
-  SCHEDULED = 1 << LAMINA_KIND_LAYER | 1 << LAMINA_KIND_LOSS | 1 << LAMINA_KIND_REGULARIZER
-};
+enum { SCHEDULED = 1 << LAMINA_KIND_LAYER | 1 << LAMINA_KIND_LOSS | 1 << LAMINA_KIND_REGULARIZER };
 enum { ANY = 0x7fe, OTHERS = 16, CONTEXTS = 10, VALUES = 8 };
 
 static struct lm_settings table_of(const struct lm_trial *trial)
@@ -248,8 +246,9 @@ static bool check_change(struct lm_trial *trial, const struct lamina_setting *ro
                   lm_observe(trial, base, &made_with, 1, &change, &changed) &&
                   lm_observe(trial, base, &wanted, 1, NULL, &anew);
   if (compared && changed != anew) {
-    lm_find(trial, "S05", "made with %s and changed to %s, it does not do what it does when made "
-                          "with the latter",
+    lm_find(trial, "S05",
+            "made with %s and changed to %s, it does not do what it does when made "
+            "with the latter",
             first, second);
   }
   lm_free(first);
@@ -297,10 +296,7 @@ static void check_scheduling(struct lm_trial *trial)
 }
 
 static const struct lm_check checks[] = {
-    {"S01", ANY, check_table},
-    {"S02", ANY, check_inside},
-    {"S03", ANY, check_outside},
-    {"S04", ANY, check_effect},
-    {"S05", SCHEDULED, check_scheduling},
+    {"S01", ANY, check_table},  {"S02", ANY, check_inside},           {"S03", ANY, check_outside},
+    {"S04", ANY, check_effect}, {"S05", SCHEDULED, check_scheduling},
 };
 const struct lm_checks lm_settings_checks = {checks, sizeof checks / sizeof checks[0]};

@@ -13,13 +13,12 @@ static enum lamina_status refuse(const struct lm_scheduled *scheduled,
                                  struct lm_error *error)
 {
   const char *range = scheduled->setting == NULL ? NULL : scheduled->setting->range;
-  return lm_fail_at(error, LAMINA_E_INVALID, &scheduled->schedule->where,
-                    "%s makes '%s' of %s %.9g in step %llu, %.9g times %.9g, expected a number%s%s",
-                    scheduled->schedule->label,
-                    scheduled->setting == NULL ? "weight" : scheduled->setting->name,
-                    scheduled->of->label, factor * scheduled->value,
-                    (unsigned long long)when->step + 1, factor, scheduled->value,
-                    range == NULL ? " that is finite" : " in ", range == NULL ? "" : range);
+  return lm_fail_at(
+      error, LAMINA_E_INVALID, &scheduled->schedule->where,
+      "%s makes '%s' of %s %.9g in step %llu, %.9g times %.9g, expected a number%s%s",
+      scheduled->schedule->label, scheduled->setting == NULL ? "weight" : scheduled->setting->name,
+      scheduled->of->label, factor * scheduled->value, (unsigned long long)when->step + 1, factor,
+      scheduled->value, range == NULL ? " that is finite" : " in ", range == NULL ? "" : range);
 }
 
 static bool is_allowed(const struct lm_scheduled *scheduled, double number)

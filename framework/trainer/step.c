@@ -127,8 +127,8 @@ static enum lamina_status compute(struct lm_training *training, int64_t begin, i
   }
   lm_profile_mark(profile, LM_PROFILE_REST);
   LM_TRY(lm_profile_backward(profile, program, progress->step, error));
-  LM_TRY(lm_updater_step(engine->updater, progress->step + 1, rate_factor(training, &when),
-                         &report, error));
+  LM_TRY(lm_updater_step(engine->updater, progress->step + 1, rate_factor(training, &when), &report,
+                         error));
   lm_profile_mark(profile, LM_PROFILE_UPDATE);
   progress->rate = report.rate;
   progress->loss_sum += loss * (double)n;

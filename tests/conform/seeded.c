@@ -273,4 +273,5 @@ static int32_t backward(void *instance, struct lamina_call *call)
 }
 
 LAMINA_LAYER(FIXTURE, "1.0.0", "columns reversed and scaled", struct seeded,
-             LAMINA_SETTINGS(settings), .setup = setup, .infer = infer, .forward = forward, .backward = backward);
+             LAMINA_SETTINGS(settings), .setup = setup, .infer = infer, .forward = forward,
+             .backward = backward);

@@ -153,8 +153,8 @@ struct lamina_plugin {
 /* The same for numbers that an experiment may change from step to step. */
 #define LAMINA_F64_SCHEDULABLE(T, field, deflt, range, doc) \
   LAMINA_ROW_(T, field, double, "f64", deflt, range, NULL, doc, LAMINA_SETTING_SCHEDULABLE)
-#define LAMINA_F64_SCHEDULABLE_REQUIRED(T, field, range, doc)         \
-  LAMINA_ROW_(T, field, double, "f64", NULL, range, NULL, doc,        \
+#define LAMINA_F64_SCHEDULABLE_REQUIRED(T, field, range, doc)  \
+  LAMINA_ROW_(T, field, double, "f64", NULL, range, NULL, doc, \
               LAMINA_SETTING_REQUIRED | LAMINA_SETTING_SCHEDULABLE)
 
 /** What a plugin without settings passes for its instance and its settings. */

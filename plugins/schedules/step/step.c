@@ -32,5 +32,5 @@ static double factor(const void *self, const struct lamina_progress *progress)
          pow(step->factor, (double)(time / (uint64_t)step->every));
 }
 
-LAMINA_SCHEDULE(step, "1.0.0", "a warm-up, then falls by a factor every so many epochs or steps", struct step,
-                LAMINA_SETTINGS(settings), .factor = factor);
+LAMINA_SCHEDULE(step, "1.0.0", "a warm-up, then falls by a factor every so many epochs or steps",
+                struct step, LAMINA_SETTINGS(settings), .factor = factor);

@@ -10,22 +10,12 @@ struct warmup {
 };
 
 static const struct lamina_setting settings[] = {
-    LAMINA_I64(struct warmup, steps, "0", "[0, inf)", "updates until the factor is 1"),
-    LAMINA_F64(struct warmup, epochs, "0", "[0, 1e9]",
+    LAMINA_I64(struct warmup, steps, "0", "[0, inf)",
+               "updates until the factor is 1; 0: as epochs says"),
+    LAMINA_F64(struct warmup, epochs, "1", "(0, 1e9]",
                "the same in epochs, of which fractions are allowed"),
     LAMINA_F64(struct warmup, from, "0", "[0, 1]", "factor of the first update"),
 };
-
-static int32_t setup(void *self, struct lamina_call *call)
-{
-  const struct warmup *warmup = self;
-  if ((warmup->steps > 0) == (warmup->epochs > 0.0)) {
-    return lamina_failf(call, LAMINA_E_INVALID,
-                        "%s of steps and epochs %s above 0, expected one of them",
-                        warmup->steps > 0 ? "both" : "neither", warmup->steps > 0 ? "are" : "is");
-  }
-  return LAMINA_OK;
-}
 
 static double factor(const void *self, const struct lamina_progress *progress)
 {
@@ -37,4 +27,4 @@ static double factor(const void *self, const struct lamina_progress *progress)
 }
 
 LAMINA_SCHEDULE(warmup, "1.0.0", "rises linearly to 1, and stays there", struct warmup,
-                LAMINA_SETTINGS(settings), .setup = setup, .factor = factor);
+                LAMINA_SETTINGS(settings), .factor = factor);
