@@ -159,10 +159,7 @@ struct lm_change {
   const struct lamina_setting *row; /* of type "f64" */
   const char *override;
 };
-/**
- * A number made of what the plugin declares and computes; false when it refuses.
- * @param change  NULL: none
- */
+/** A number made of what is declared and computed; false when refused; change may be NULL. */
 bool lm_observe(struct lm_trial *trial, const char *settings, const char *const *overrides,
                 size_t count, const struct lm_change *change, uint64_t *digest);
 

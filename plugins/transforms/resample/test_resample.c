@@ -25,8 +25,8 @@ Test(resample, draws_for_each_record_whatever_the_threads_and_batches)
        .count = 50,
        .seed = 7,
        .threads = 1}};
-  augment_check(&rows[0], true);
-  augment_check(&rows[1], false);
+  augment_check(rows[0], true);
+  augment_check(rows[1], false);
 }
 
 /* Two channels, sines of so many turns a number. */

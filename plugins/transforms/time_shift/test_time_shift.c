@@ -18,8 +18,8 @@ Test(time_shift, draws_for_each_record_whatever_the_threads_and_batches)
        .count = 50,
        .seed = 7,
        .threads = 1}};
-  augment_check(&rows[0], true);
-  augment_check(&rows[1], true);
+  augment_check(rows[0], true);
+  augment_check(rows[1], true);
 }
 
 /* Whether out is the signal moved by so many numbers. */
