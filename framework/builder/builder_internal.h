@@ -63,6 +63,8 @@ enum lamina_status lm_build_monitor(struct lm_experiment *experiment, struct lm_
 enum lamina_status lm_build_freeze(struct lm_experiment *experiment, struct lm_error *error);
 enum lamina_status lm_build_initializers(struct lm_experiment *experiment, struct lm_error *error);
 enum lamina_status lm_build_regularizers(struct lm_experiment *experiment, struct lm_error *error);
+/* After regularizers: `schedule:` beside them, nodes and losses. */
+enum lamina_status lm_build_schedules(struct lm_experiment *experiment, struct lm_error *error);
 
 /** Adds the data's `source:` to the sentence of a missing file. @return status */
 enum lamina_status lm_build_tell_source(const struct lm_experiment *experiment,

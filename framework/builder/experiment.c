@@ -19,6 +19,10 @@ void lm_experiment_free(struct lm_experiment *experiment)
     lm_instance_free(experiment->regularizers[i].instance);
     lm_free(experiment->regularizers[i].applies);
   }
+  for (size_t i = 0; i < experiment->n_scheduled; i++) {
+    lm_instance_free(experiment->scheduled[i].schedule);
+  }
+  lm_free(experiment->scheduled);
   lm_free(experiment->initializers);
   lm_free(experiment->regularizers);
   lm_free(experiment->nodes);
@@ -100,6 +104,7 @@ static enum lamina_status build(struct lm_experiment *experiment,
     return LAMINA_OK;
   }
   LM_TRY(lm_build_regularizers(experiment, error));
+  LM_TRY(lm_build_schedules(experiment, error));
   return lm_service_check(&experiment->host, error);
 }
 

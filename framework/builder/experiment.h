@@ -34,6 +34,15 @@ struct lm_experiment_regularizer {
   bool *applies; /* by parameter */
 };
 
+/** A number that a schedule changes from step to step. */
+struct lm_scheduled {
+  struct lm_instance *schedule; /* owned */
+  const struct lm_instance *of;
+  const struct lamina_setting *setting; /* NULL: the weight of the loss */
+  double *number;                       /* in the instance, or in the loss's node */
+  double value;                         /* as the file has it, which evaluation uses */
+};
+
 struct lm_experiment {
   struct lm_config *config; /* owned */
   struct lm_host host;
@@ -57,6 +66,8 @@ struct lm_experiment {
   struct lm_instance **initializers; /* by parameter */
   struct lm_value **nodes;           /* by node: its item in the file */
   size_t nodes_capacity;
+  struct lm_scheduled *scheduled;
+  size_t n_scheduled, scheduled_capacity;
 };
 
 /** What the builder needs from outside, and what it may leave out. */

@@ -43,6 +43,13 @@ const struct lm_key lm_data_keys[] = {
     {"source", "where to get the files, told to who misses them", LM_FORM_TEXT, 0, false},
     END};
 
+/* Beside what has settings that may change while it trains. */
+#define SCHEDULE(what)                                                             \
+  {                                                                                \
+    "schedule", "by the name of " what ", the schedule of its factor in training", \
+        LM_FORM_PLUGIN_MAP, LAMINA_KIND_SCHEDULE, false                            \
+  }
+
 static const struct lm_key node_keys[] = {
     {"name", "what others call the node; its plugin's name, numbered, if not given", LM_FORM_TEXT,
      0, false},
@@ -55,6 +62,7 @@ static const struct lm_key node_keys[] = {
     {"in_place", "true: the output must take the input's memory; false: it must not", LM_FORM_BOOL,
      0, false},
     {"fuse", "false: an elementwise layer runs in passes of its own", LM_FORM_BOOL, 0, false},
+    SCHEDULE("a setting that may be scheduled"),
     END};
 
 static const struct lm_key loss_keys[] = {
@@ -62,6 +70,7 @@ static const struct lm_key loss_keys[] = {
     {"inputs", "prediction and target; the last node and the field target if not given",
      LM_FORM_TEXTS, 0, false},
     {"weight", "factor of this loss in the sum, 1 if not given", LM_FORM_NUMBER, 0, false},
+    SCHEDULE("weight or of a setting that may be scheduled"),
     END};
 
 static const struct lm_key metric_keys[] = {
@@ -79,6 +88,7 @@ static const struct lm_key regularizer_keys[] = {
      "pattern of the weights it applies to, such as hidden/*; those that decay if not "
      "given",
      LM_FORM_TEXT, 0, false},
+    SCHEDULE("a setting that may be scheduled"),
     END};
 
 const struct lm_key *lm_item_keys(uint32_t kind)

@@ -27,6 +27,14 @@ void lm_cli_add_plain(struct lm_text *out, const char *text)
   }
 }
 
+void lm_cli_add_meaning(struct lm_text *out, const struct lamina_setting *row)
+{
+  lm_cli_add_plain(out, row->doc);
+  if ((row->flags & LAMINA_SETTING_SCHEDULABLE) != 0) {
+    lm_text_add(out, "; may be scheduled");
+  }
+}
+
 struct lm_settings lm_cli_settings_of(const struct lm_plugin *plugin, const char *owner)
 {
   return (struct lm_settings){.owner = owner,
@@ -139,7 +147,7 @@ static void add_settings(const struct lm_plugin *plugin, struct lm_text *out)
     for (size_t c = 0; c < CELLS; c++) {
       pad(out, cell(&row, c), width[c]);
     }
-    lm_cli_add_plain(out, row.doc);
+    lm_cli_add_meaning(out, &row);
     if (row.replaced_by != NULL) {
       lm_text_add(out, " (old name of ");
       lm_cli_add_plain(out, row.replaced_by);

@@ -7,11 +7,9 @@
 #include "cli/plugins_internal.h"
 
 /* A cell of a table: '|' would end it, so the words of a choice are parted by commas. */
-static void add_cell(struct lm_text *out, const char *text)
+static void add_plain_cell(struct lm_text *out, struct lm_text *plain)
 {
-  struct lm_text plain = {0};
-  lm_cli_add_plain(&plain, text);
-  for (const char *rest = lm_text_get(&plain); *rest != '\0';) {
+  for (const char *rest = lm_text_get(plain); *rest != '\0';) {
     size_t length = strcspn(rest, "|");
     lm_text_add_bytes(out, rest, length);
     rest += length;
@@ -20,12 +18,20 @@ static void add_cell(struct lm_text *out, const char *text)
       rest++;
     }
   }
-  out->failed = out->failed || !lm_text_ok(&plain);
-  lm_text_release(&plain);
+  out->failed = out->failed || !lm_text_ok(plain);
+  lm_text_release(plain);
+}
+
+static void add_cell(struct lm_text *out, const char *text)
+{
+  struct lm_text plain = {0};
+  lm_cli_add_plain(&plain, text);
+  add_plain_cell(out, &plain);
 }
 
 static void add_row(struct lm_text *out, const struct lamina_setting *row)
 {
+  struct lm_text meaning = {0};
   lm_text_addf(out, "| `%s` | %s | ", row->name, row->type);
   if (row->deflt == NULL) {
     lm_text_add(out, "required");
@@ -37,7 +43,8 @@ static void add_row(struct lm_text *out, const struct lamina_setting *row)
   lm_text_add(out, " | ");
   add_cell(out, row->range == NULL ? "" : row->range);
   lm_text_add(out, " | ");
-  add_cell(out, row->doc);
+  lm_cli_add_meaning(&meaning, row);
+  add_plain_cell(out, &meaning);
   if (row->unit != NULL) {
     lm_text_add(out, " (");
     add_cell(out, row->unit);

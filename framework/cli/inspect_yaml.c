@@ -70,7 +70,7 @@ static void add_value(const struct lamina_setting *row, struct lm_text *out)
 static void add_comment(const struct lamina_setting *row, struct lm_text *out)
 {
   lm_text_add(out, "  # ");
-  lm_cli_add_plain(out, row->doc);
+  lm_cli_add_meaning(out, row);
   lm_text_addf(out, " (%s", row->deflt == NULL ? "required, " : "");
   lm_cli_add_plain(out, lm_cli_type_words(row->type));
   if (row->range != NULL) {

@@ -29,13 +29,18 @@ static void add_bytes(struct lm_text *out, const char *text, size_t length)
   }
 }
 
+static void add_line(struct lm_text *out, struct lm_text *line)
+{
+  add_bytes(out, lm_text_get(line), line->length);
+  out->failed = out->failed || !lm_text_ok(line);
+  lm_text_release(line);
+}
+
 static void add_plain(struct lm_text *out, const char *text)
 {
   struct lm_text line = {0};
   lm_cli_add_plain(&line, text);
-  add_bytes(out, lm_text_get(&line), line.length);
-  out->failed = out->failed || !lm_text_ok(&line);
-  lm_text_release(&line);
+  add_line(out, &line);
 }
 
 static void begin_page(struct lm_text *out, const char *name, int section, const char *summary)
@@ -140,6 +145,7 @@ static void add_program(struct lm_text *out)
 
 static void add_row(struct lm_text *out, const struct lamina_setting *row)
 {
+  struct lm_text meaning = {0};
   begin_entry(out, row->name);
   if (row->replaced_by != NULL) {
     lm_text_addf(out, "The old name of %s.\n", row->replaced_by);
@@ -157,7 +163,8 @@ static void add_row(struct lm_text *out, const struct lamina_setting *row)
   lm_text_add(out, row->deflt == NULL ? "; required" : "; default ");
   add_plain(out, row->deflt == NULL ? "" : row->deflt[0] == '\0' ? "''" : row->deflt);
   lm_text_add(out, "\n.br\n");
-  add_plain(out, row->doc);
+  lm_cli_add_meaning(&meaning, row);
+  add_line(out, &meaning);
   lm_text_add(out, "\n");
 }
 

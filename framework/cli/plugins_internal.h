@@ -11,6 +11,9 @@
 /** Adds a plugin's text on one line: control characters become spaces. */
 void lm_cli_add_plain(struct lm_text *out, const char *text);
 
+/** What a setting means: its documentation, and whether it may be scheduled. */
+void lm_cli_add_meaning(struct lm_text *out, const struct lamina_setting *row);
+
 /** Row i of the plugin's settings, whatever its stride. */
 struct lamina_setting lm_cli_setting(const struct lm_plugin *plugin, uint32_t i);
 

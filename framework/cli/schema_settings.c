@@ -179,7 +179,7 @@ static void add_property(const struct lm_settings *table, const struct lamina_se
                          struct lm_text *out)
 {
   struct lm_text doc = {0};
-  lm_cli_add_plain(&doc, row->doc);
+  lm_cli_add_meaning(&doc, row);
   if (row->unit != NULL) {
     lm_text_addf(&doc, " (%s)", row->unit);
   }

@@ -154,9 +154,14 @@ bool lm_settings_wish(const struct lm_plugin *plugin, uint32_t round, const char
 
 /** Whether there is anything by which effects of settings show. */
 bool lm_can_observe(const struct lm_trial *trial);
-/** A number made of what the plugin declares and computes; false when it refuses. */
+/** A setting that gets another value after infer(): that of an instance with one more override. */
+struct lm_change {
+  const struct lamina_setting *row; /* of type "f64" */
+  const char *override;
+};
+/** A number made of what is declared and computed; false when refused; change may be NULL. */
 bool lm_observe(struct lm_trial *trial, const char *settings, const char *const *overrides,
-                size_t count, uint64_t *digest);
+                size_t count, const struct lm_change *change, uint64_t *digest);
 
 /* example.c */
 

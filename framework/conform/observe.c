@@ -62,9 +62,29 @@ static uint64_t mix_results(uint64_t digest, const struct lm_probe *probe)
   return digest;
 }
 
+/* A number in an instance, and what it becomes; NULL: nothing does. */
+struct changing {
+  double *number;
+  double before, after;
+};
+
+static void change(const struct changing *changing)
+{
+  if (changing->number != NULL) {
+    *changing->number = changing->after;
+  }
+}
+
+static void change_back(const struct changing *changing)
+{
+  if (changing->number != NULL) {
+    *changing->number = changing->before;
+  }
+}
+
 /* A few steps, so that what is remembered shows, and an evaluation. */
 static bool observe_layer(struct lm_trial *trial, const struct lm_case *item, struct lm_home *home,
-                          uint64_t *digest)
+                          const struct changing *changing, uint64_t *digest)
 {
   struct lm_probe *probe = NULL;
   struct lm_error error = {0};
@@ -77,6 +97,7 @@ static bool observe_layer(struct lm_trial *trial, const struct lm_case *item, st
     return false;
   }
   *digest = mix_declarations(*digest, probe);
+  change(changing);
   lm_case_fill(trial, item, probe, 0);
   for (uint64_t step = 1; step < 3; step++) {
     *digest = mix_number(*digest, lm_probe_forward(probe, LM_TRAINING, step));
@@ -87,6 +108,7 @@ static bool observe_layer(struct lm_trial *trial, const struct lm_case *item, st
   }
   *digest = mix_number(*digest, lm_probe_forward(probe, 0, 3));
   *digest = mix_results(*digest, probe);
+  change_back(changing);
   lm_probe_close(probe);
   return true;
 }
@@ -102,26 +124,63 @@ bool lm_can_observe(const struct lm_trial *trial)
   return trial->n_cases > 0 && trial->plugin->info.kind != LAMINA_KIND_SERVICE;
 }
 
+/* The value is that of an instance of which it was asked for. */
+static bool make_changing(struct lm_trial *trial, const char *settings,
+                          const struct lm_change *wanted, struct lm_home *home,
+                          struct changing *changing)
+{
+  struct lm_home *other = NULL;
+  struct lm_error error = {0};
+  *changing = (struct changing){0};
+  if (wanted == NULL) {
+    return true;
+  }
+  bool made =
+      lm_trial_home_with(trial, settings, &wanted->override, 1, &other, &error) == LAMINA_OK;
+  if (made) {
+    changing->number = (double *)(void *)((char *)home->instance->self + wanted->row->offset);
+    changing->before = *changing->number;
+    changing->after =
+        *(const double *)(const void *)((char *)other->instance->self + wanted->row->offset);
+  }
+  lm_home_free(other);
+  return made;
+}
+
+/* Of a plugin that no probe runs. That a data set does not open with a setting is an effect. */
+static bool exercise(struct lm_trial *trial, struct lm_home *home, const struct changing *changing,
+                     uint64_t *digest)
+{
+  change(changing);
+  bool any = lm_kind_exercise(trial, home, digest);
+  change_back(changing);
+  return any || trial->plugin->info.kind == LAMINA_KIND_DATASET;
+}
+
 bool lm_observe(struct lm_trial *trial, const char *settings, const char *const *overrides,
-                size_t count, uint64_t *digest)
+                size_t count, const struct lm_change *change, uint64_t *digest)
 {
   struct lm_home *home = NULL;
   struct lm_error error = {0};
+  struct changing changing;
   bool any = false;
   *digest = 0xcbf29ce484222325u;
   if (lm_trial_home_with(trial, settings, overrides, count, &home, &error) != LAMINA_OK) {
     return false;
   }
+  if (!make_changing(trial, settings, change, home, &changing)) {
+    lm_home_free(home);
+    return false;
+  }
   if (!has_probe(trial)) {
-    /* That a data set does not open with a setting is an effect of it. */
-    any = lm_kind_exercise(trial, home, digest) || trial->plugin->info.kind == LAMINA_KIND_DATASET;
+    any = exercise(trial, home, &changing, digest);
   }
   for (size_t i = 0; i < trial->n_cases; i++) {
     const struct lm_case *item = &trial->cases[i];
     bool fits =
         (item->flags & LM_CASE_LARGE) == 0 && strcmp(item->settings, trial->cases[0].settings) == 0;
     if (has_probe(trial) && fits) {
-      any |= observe_layer(trial, item, home, digest);
+      any |= observe_layer(trial, item, home, &changing, digest);
     }
   }
   lm_home_free(home);

@@ -100,6 +100,12 @@ static const struct lm_requirement requirements[] = {
      "Users tune a number that does nothing.",
      "Declarations and results are compared for many values, under several values of the others."},
 
+    {"S05", LM_MUST, LAYERS | REGULARIZER,
+     "A setting that is declared schedulable is read anew in every call that computes.",
+     "A schedule of it changes nothing, or half of what it should.",
+     "The value is changed after infer(), and results are compared with those of an instance that "
+     "was made with the new one."},
+
     {"L01", LM_MUST, COMPUTES, "infer() accepts some input shapes, and declares outputs for them.",
      "The plugin cannot be used.",
      "Many numbers of inputs, ranks, sizes and element types are tried; see --shapes."},

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "conform/conform_internal.h"
 
+enum { SCHEDULED = 1 << LAMINA_KIND_LAYER | 1 << LAMINA_KIND_LOSS | 1 << LAMINA_KIND_REGULARIZER };
 enum { ANY = 0x7fe, OTHERS = 16, CONTEXTS = 10, VALUES = 8 };
 
 static struct lm_settings table_of(const struct lm_trial *trial)
@@ -175,7 +176,7 @@ static bool differs(struct lm_trial *trial, const struct lamina_setting *row,
     context->overrides[context->count] = override;
     if (override != NULL &&
         lm_observe(trial, context->base, (const char *const *)context->overrides,
-                   context->count + 1, &digest)) {
+                   context->count + 1, NULL, &digest)) {
       different = any && digest != first;
       first = any ? first : digest;
       any = true;
@@ -230,10 +231,72 @@ static void check_effect(struct lm_trial *trial)
   lm_text_release(&base);
 }
 
+/* ---- S05 ---- */
+
+/* Made with one value and given another, it must do what it does when made with that one. */
+static bool check_change(struct lm_trial *trial, const struct lamina_setting *row, const char *base,
+                         const char *const values[2])
+{
+  char *first = lm_format("%s=%s", row->name, values[0]);
+  char *second = lm_format("%s=%s", row->name, values[1]);
+  const char *made_with = first, *wanted = second;
+  const struct lm_change change = {row, second};
+  uint64_t changed, anew;
+  bool compared = first != NULL && second != NULL &&
+                  lm_observe(trial, base, &made_with, 1, &change, &changed) &&
+                  lm_observe(trial, base, &wanted, 1, NULL, &anew);
+  if (compared && changed != anew) {
+    lm_find(trial, "S05",
+            "made with %s and changed to %s, it does not do what it does when made "
+            "with the latter",
+            first, second);
+  }
+  lm_free(first);
+  lm_free(second);
+  return compared;
+}
+
+static bool check_changes_of(struct lm_trial *trial, const struct lamina_setting *row,
+                             const char *base)
+{
+  struct lm_text usual = {0}, other = {0};
+  bool compared = false;
+  bool possible = lm_setting_sample(row, LM_SAMPLE_INSIDE, 0, &usual);
+  for (uint32_t i = 1;
+       possible && i < VALUES && lm_setting_sample(row, LM_SAMPLE_INSIDE, i, &other); i++) {
+    const char *const there[] = {lm_text_get(&usual), lm_text_get(&other)};
+    const char *const back[] = {there[1], there[0]};
+    compared |= check_change(trial, row, base, there);
+    compared |= check_change(trial, row, base, back);
+  }
+  lm_text_release(&usual);
+  lm_text_release(&other);
+  return compared;
+}
+
+static void check_scheduling(struct lm_trial *trial)
+{
+  const struct lm_settings table = table_of(trial);
+  struct lm_text base = {0};
+  bool compared = false, any = false;
+  bool possible = base_of(trial, &base) && trial->n_cases > 0;
+  for (size_t r = 0; possible && r < table.count; r++) {
+    const struct lamina_setting *row = lm_settings_row(&table, r);
+    if ((row->flags & LAMINA_SETTING_SCHEDULABLE) != 0 && row->replaced_by == NULL) {
+      any = true;
+      compared |= check_changes_of(trial, row, lm_text_get(&base));
+    }
+  }
+  if (possible && !any) {
+    lm_skip(trial, "none of its settings may be scheduled");
+  } else if (!compared) {
+    lm_skip(trial, "nothing was found that it computes; give some settings by --settings");
+  }
+  lm_text_release(&base);
+}
+
 static const struct lm_check checks[] = {
-    {"S01", ANY, check_table},
-    {"S02", ANY, check_inside},
-    {"S03", ANY, check_outside},
-    {"S04", ANY, check_effect},
+    {"S01", ANY, check_table},  {"S02", ANY, check_inside},           {"S03", ANY, check_outside},
+    {"S04", ANY, check_effect}, {"S05", SCHEDULED, check_scheduling},
 };
 const struct lm_checks lm_settings_checks = {checks, sizeof checks / sizeof checks[0]};

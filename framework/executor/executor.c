@@ -7,6 +7,13 @@
 #include "base/memory.h"
 #include "executor/executor_internal.h"
 
+void lm_executor_weigh(struct lm_executor *executor)
+{
+  for (uint32_t i = 0; i < executor->graph->n_nodes; i++) {
+    executor->seeds[i] = (float)executor->graph->nodes[i]->loss_weight;
+  }
+}
+
 enum lamina_status lm_executor_create(struct lm_graph *graph, struct lm_store *store,
                                       const struct lm_executor_options *options,
                                       struct lm_executor **out, struct lm_error *error)
@@ -26,9 +33,7 @@ enum lamina_status lm_executor_create(struct lm_graph *graph, struct lm_store *s
     lm_executor_free(executor);
     return lm_fail_memory(error, 0);
   }
-  for (uint32_t i = 0; i < graph->n_nodes; i++) {
-    executor->seeds[i] = (float)graph->nodes[i]->loss_weight;
-  }
+  lm_executor_weigh(executor);
   *out = executor;
   return LAMINA_OK;
 }

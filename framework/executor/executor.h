@@ -72,6 +72,9 @@ enum lamina_status lm_executor_program(struct lm_executor *executor, int64_t bat
                                        struct lm_program **out,
                                        struct lm_error *error) LM_MUST_CHECK;
 
+/** Takes the weights of the losses, `loss_weight` of their nodes, for the next backward. */
+void lm_executor_weigh(struct lm_executor *executor);
+
 /** Bytes of the arena so far. */
 size_t lm_executor_arena_bytes(const struct lm_executor *executor);
 

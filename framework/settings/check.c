@@ -150,6 +150,9 @@ static enum lamina_status check_row(const struct lm_settings *table, size_t i,
   if (fault != NULL) {
     return blame(table, row, fault, error);
   }
+  if ((row->flags & LAMINA_SETTING_SCHEDULABLE) != 0 && type != LM_SETTING_F64) {
+    return blame(table, row, "only a setting of type f64 can be scheduled", error);
+  }
   if ((row->flags & LAMINA_SETTING_REQUIRED) != 0) {
     return row->deflt == NULL ? LAMINA_OK
                               : blame(table, row, "it is required and has a default", error);

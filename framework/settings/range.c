@@ -100,3 +100,9 @@ const char *lm_choice_next(const char **text, size_t *length)
   *text = word[*length] == '|' ? word + *length + 1 : NULL;
   return word;
 }
+
+bool lm_setting_holds(const struct lamina_setting *row, double number)
+{
+  struct lm_range range;
+  return lm_range_parse(row->range, false, &range) && lm_range_has_f64(&range, number);
+}

@@ -24,6 +24,9 @@ struct lm_settings_memory {
   size_t count, capacity;
 };
 
+/** Whether the range of a setting of type "f64" has a number; NaN is in none. */
+bool lm_setting_holds(const struct lamina_setting *row, double number);
+
 /** Row i of a table. */
 const struct lamina_setting *lm_settings_row(const struct lm_settings *table, size_t i);
 

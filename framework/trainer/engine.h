@@ -57,6 +57,12 @@ enum lamina_status lm_engine_fit(struct lm_engine *engine, struct lm_error *erro
 void lm_engine_connect(const struct lm_engine *engine, const struct lm_portion *portion,
                        struct lm_program *program);
 
+/** Gives what is scheduled its values for a step of training; refused outside of their ranges. */
+enum lamina_status lm_engine_schedule(struct lm_engine *engine, const struct lamina_progress *when,
+                                      struct lm_error *error) LM_MUST_CHECK;
+/** Gives what is scheduled the values of the file again: for everything but training steps. */
+void lm_engine_unschedule(struct lm_engine *engine);
+
 /** Numbers about one pass over data. */
 struct lm_scores {
   double loss;                  /* mean over samples, of the data term */

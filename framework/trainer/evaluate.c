@@ -72,6 +72,7 @@ enum lamina_status lm_engine_evaluate(struct lm_engine *engine, const struct lm_
   int64_t batch = engine->experiment->train.batch;
   int64_t n;
   settle(engine);
+  lm_engine_unschedule(engine);
   *scores = (struct lm_scores){0};
   lm_engine_clear_metrics(engine);
   for (int64_t begin = 0; begin < portion->count; begin += batch) {

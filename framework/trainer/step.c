@@ -59,15 +59,10 @@ void lm_training_begin_epoch(struct lm_training *training)
   }
 }
 
-static double schedule_factor(const struct lm_training *training)
+static double rate_factor(const struct lm_training *training, const struct lamina_progress *when)
 {
   const struct lm_instance *schedule = training->experiment->schedule;
-  struct lamina_progress progress = {.size = sizeof progress,
-                                     .step = training->progress.step,
-                                     .total_steps = training->total_steps,
-                                     .steps_per_epoch = (uint64_t)training->batches_per_epoch};
-  return schedule == NULL ? 1.0
-                          : schedule->plugin->table.schedule.factor(schedule->self, &progress);
+  return schedule == NULL ? 1.0 : schedule->plugin->table.schedule.factor(schedule->self, when);
 }
 
 static enum lamina_status tell_nonfinite(struct lm_training *training, struct lm_program *program,
@@ -114,11 +109,16 @@ static enum lamina_status compute(struct lm_training *training, int64_t begin, i
   struct lm_profile *profile = training->profile;
   struct lm_program *program;
   struct lm_update_report report;
+  struct lamina_progress when = {.size = sizeof when,
+                                 .step = progress->step,
+                                 .total_steps = training->total_steps,
+                                 .steps_per_epoch = (uint64_t)training->batches_per_epoch};
   LM_TRY(lm_executor_program(engine->executor, n, true, &program, error));
   lm_profile_mark(profile, LM_PROFILE_REST);
   LM_TRY(load(training, begin, n, error));
   lm_profile_mark(profile, LM_PROFILE_DATA);
   lm_engine_connect(engine, &engine->train, program);
+  LM_TRY(lm_engine_schedule(engine, &when, error));
   lm_profile_mark(profile, LM_PROFILE_REST);
   LM_TRY(lm_profile_forward(profile, program, progress->step, error));
   double loss = lm_engine_loss(engine, program);
@@ -127,7 +127,7 @@ static enum lamina_status compute(struct lm_training *training, int64_t begin, i
   }
   lm_profile_mark(profile, LM_PROFILE_REST);
   LM_TRY(lm_profile_backward(profile, program, progress->step, error));
-  LM_TRY(lm_updater_step(engine->updater, progress->step + 1, schedule_factor(training), &report,
+  LM_TRY(lm_updater_step(engine->updater, progress->step + 1, rate_factor(training, &when), &report,
                          error));
   lm_profile_mark(profile, LM_PROFILE_UPDATE);
   progress->rate = report.rate;

@@ -365,6 +365,9 @@ enum lamina_status lm_train(struct lm_experiment *experiment,
     lm_profile_mark(training.profile, LM_PROFILE_FILES);
   }
   lm_profile_end(training.profile);
+  if (training.engine != NULL) {
+    lm_engine_unschedule(training.engine);
+  }
   if (status == LAMINA_OK) {
     lm_training_tell_waiting(&training);
   }

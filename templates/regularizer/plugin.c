@@ -19,7 +19,7 @@ struct @NAME@ {
 
 /* The YAML keys: the host checks them and fills them in. */
 static const struct lamina_setting settings[] = {
-    LAMINA_F64_REQUIRED(struct @NAME@, lambda, "[0, 1e30]", "strength of the penalty"),
+    LAMINA_F64_SCHEDULABLE_REQUIRED(struct @NAME@, lambda, "[0, 1e30]", "strength of the penalty"),
     LAMINA_F64(struct @NAME@, ratio, "0.5", "[0, 1]",
                "1: sizes of weights alone, 0: squares alone"),
 };

@@ -25,15 +25,24 @@ enum { ROWS = 64 }; /* a chunk */
 struct seeded {
   double shift;
   const float *kept; /* KEPT_POINTER */
+  double first;      /* SETTING_KEPT */
   float calls;       /* STATE_NOT_SAVED */
 };
 
 static const struct lamina_setting settings[] = {
-    LAMINA_F64(struct seeded, shift, "0", "[-1, 1]", "b, which is added"),
+    LAMINA_F64_SCHEDULABLE(struct seeded, shift, "0", "[-1, 1]", "b, which is added"),
 };
 
 static float shared_by_all; /* SHARED_STATIC */
 static volatile float sink;
+
+static int32_t setup(void *instance, struct lamina_call *call)
+{
+  struct seeded *self = instance;
+  self->first = self->shift;
+  (void)call;
+  return LAMINA_OK;
+}
 
 static int32_t infer(void *instance, struct lamina_plan *plan)
 {
@@ -125,7 +134,7 @@ static float shift_of(struct seeded *self, struct lamina_call *call, const float
 {
   float *state = lamina_get(call, LAMINA_STATE, 0)->data;
   float *scratch = lamina_scratch(call, LAMINA_SHARED);
-  float shift = SETTING_IGNORED ? 0.0f : (float)self->shift;
+  float shift = SETTING_IGNORED ? 0.0f : (float)(SETTING_KEPT ? self->first : self->shift);
   uint32_t word = 0;
   int training = (lamina_mode(call) & LAMINA_MODE_TRAIN) != 0;
   if (training) {
@@ -264,4 +273,5 @@ static int32_t backward(void *instance, struct lamina_call *call)
 }
 
 LAMINA_LAYER(FIXTURE, "1.0.0", "columns reversed and scaled", struct seeded,
-             LAMINA_SETTINGS(settings), .infer = infer, .forward = forward, .backward = backward);
+             LAMINA_SETTINGS(settings), .setup = setup, .infer = infer, .forward = forward,
+             .backward = backward);

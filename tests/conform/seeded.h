@@ -47,6 +47,9 @@
 #ifndef SETTING_IGNORED
 #define SETTING_IGNORED 0
 #endif
+#ifndef SETTING_KEPT
+#define SETTING_KEPT 0
+#endif
 #ifndef STATE_NOT_SAVED
 #define STATE_NOT_SAVED 0
 #endif

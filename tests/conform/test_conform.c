@@ -55,6 +55,7 @@ static const struct {
     {"layer_thread_sum", "L11"},
     {"layer_wrong_shape", "L04"},
     {"layer_setting_ignored", "S04"},
+    {"layer_setting_kept", "S05"},
     {"layer_state_not_saved", "L16"},
     {"layer_nan_swallowed", "L15"},
     {"layer_starts_thread", "P07"},

@@ -1,7 +1,8 @@
 # Who includes and calls what, against floors.txt. Needs code.awk.
 #
 # Folders of framework/ are rooms. Plugins see <lamina/...>, libc, libm, their own folder and
-# those of plugins/layers/ that are no plugins but what several have in common; their tests, and everything under tests/, see all. No file of framework/ names a plugin.
+# those of plugins/ that are no plugins but what several have in common; their tests, and
+# everything under tests/, see all. No file of framework/ names a plugin.
 
 BEGIN {
   read_exceptions(exceptions, "include call name")

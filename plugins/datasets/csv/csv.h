@@ -1,7 +1,6 @@
 /*
  * What the files of this plugin share: its instance, and the functions of each file.
  *
- *   cells.c    where cells begin and end, and what number a cell is
  *   layout.c   what the columns are, from the first two records
  *   names.c    the names of classes
  *   records.c  from cells to numbers, and the messages about cells
@@ -13,7 +12,7 @@
 #include <lamina/dataset.h>
 #include <lamina/files.h>
 
-#include "cells.h"
+#include "cells/cells.h"
 
 enum lm_csv_header { LM_CSV_AUTO = 0, LM_CSV_PRESENT, LM_CSV_ABSENT };
 enum lm_csv_target_type { LM_CSV_CLASSES = 0, LM_CSV_VALUE };

@@ -36,8 +36,8 @@ struct batch_norm {
 };
 
 static const struct lamina_setting settings[] = {
-    LAMINA_F64(struct batch_norm, momentum, "0.1", "[0, 1]",
-               "share of a batch in the running mean and variance"),
+    LAMINA_F64_SCHEDULABLE(struct batch_norm, momentum, "0.1", "[0, 1]",
+                           "share of a batch in the running mean and variance"),
     LAMINA_F64(struct batch_norm, epsilon, "1e-5", "(0, inf)", "added to the variance"),
     LAMINA_BOOL(struct batch_norm, affine, "true", "whether there are scale and shift"),
 };

@@ -19,7 +19,8 @@ struct dropout {
 };
 
 static const struct lamina_setting settings[] = {
-    LAMINA_F64(struct dropout, rate, "0.5", "[0, 1)", "probability that an element is dropped"),
+    LAMINA_F64_SCHEDULABLE(struct dropout, rate, "0.5", "[0, 1)",
+                           "probability that an element is dropped"),
 };
 
 /*

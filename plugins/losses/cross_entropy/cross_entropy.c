@@ -27,8 +27,8 @@ struct cross_entropy {
 };
 
 static const struct lamina_setting settings[] = {
-    LAMINA_F64(struct cross_entropy, label_smoothing, "0", "[0, 1)",
-               "share of the target that is spread evenly"),
+    LAMINA_F64_SCHEDULABLE(struct cross_entropy, label_smoothing, "0", "[0, 1)",
+                           "share of the target that is spread evenly"),
 };
 
 struct work {

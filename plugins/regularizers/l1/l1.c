@@ -12,7 +12,7 @@ struct l1 {
 };
 
 static const struct lamina_setting settings[] = {
-    LAMINA_F64_REQUIRED(struct l1, lambda, "[0, 1e30]", "strength of the penalty"),
+    LAMINA_F64_SCHEDULABLE_REQUIRED(struct l1, lambda, "[0, 1e30]", "strength of the penalty"),
 };
 
 /* The sum of sizes, in eight parts that one vector instruction adds to. */

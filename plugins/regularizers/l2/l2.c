@@ -10,7 +10,7 @@ struct l2 {
 };
 
 static const struct lamina_setting settings[] = {
-    LAMINA_F64_REQUIRED(struct l2, lambda, "[0, 1e30]", "strength of the penalty"),
+    LAMINA_F64_SCHEDULABLE_REQUIRED(struct l2, lambda, "[0, 1e30]", "strength of the penalty"),
 };
 
 LAMINA_CLONES

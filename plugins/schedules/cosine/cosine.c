@@ -22,7 +22,7 @@ static double factor(const void *self, const struct lamina_progress *progress)
   uint64_t warmup = (uint64_t)cosine->warmup_steps;
   double done;
   if (progress->step < warmup) {
-    return ((double)progress->step + 1.0) / (double)warmup;
+    return lamina_warmup(progress, cosine->warmup_steps);
   }
   if (progress->step >= progress->total_steps) {
     return cosine->floor;

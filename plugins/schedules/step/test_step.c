@@ -27,6 +27,11 @@ Test(schedule_step, falls_where_and_as_far_as_it_says)
       {"{step: {every: 3, unit: steps, factor: 0.5}}", 5, 100, 0.5},
       {"{step: {every: 3, unit: steps, factor: 0.5}}", 6, 100, 0.25},
       {"{step: {every: 1, unit: steps, factor: 1}}", 1000000, 1, 1.0},
+      {"{step: {every: 2, warmup_steps: 5}}", 0, 10, 0.2},
+      {"{step: {every: 2, warmup_steps: 5}}", 4, 10, 1.0},
+      {"{step: {every: 2, warmup_steps: 5}}", 5, 10, 1.0},
+      {"{step: {every: 2, warmup_steps: 5}}", 20, 10, 0.1},
+      {"{step: {every: 1, warmup_steps: 40}}", 19, 10, 0.05}, /* half the way up, a fall */
       {"{step: {every: 9223372036854775807}}", UINT64_MAX / 2 - 1, 1, 1.0},
   };
   struct probe probe;
@@ -48,6 +53,7 @@ Test(schedule_step, wrong_settings_are_refused)
       {"{step: {every: 0}}", "every"},
       {"{step: {every: 2, factor: 0}}", "factor"},
       {"{step: {every: 2, factor: 1.5}}", "factor"},
+      {"{step: {every: 2, warmup_steps: -1}}", "warmup_steps"},
       {"{step: {every: 2, unit: epoch}}", "did you mean 'epochs'?"},
       {"{step: {evry: 2}}", "did you mean 'every'?"},
   };

@@ -56,12 +56,39 @@ Test(gain, between_equal_bounds_is_that_factor)
   free(out);
 }
 
+/* A decibel more is 1.122 times as much; the logarithms of the factors are even. */
+Test(gain, of_decibels_is_even_in_loudness)
+{
+  enum { COUNT = 20000 };
+  static float ones[COUNT];
+  struct augment augment = {.yaml = "{gain: {by: [-40, 0], unit: decibels}}",
+                            .dims = {1},
+                            .rank = 1,
+                            .count = COUNT,
+                            .threads = 1,
+                            .input = ones};
+  int quarters[4] = {0};
+  for (int i = 0; i < COUNT; i++) {
+    ones[i] = 1.0f;
+  }
+  float *out = augment_run(&augment, 128, 1, NULL);
+  for (int i = 0; i < COUNT; i++) {
+    cr_assert(out[i] >= 0.00999f && out[i] <= 1.0f, "%g", (double)out[i]);
+    quarters[out[i] < 0.0316228f ? 0 : out[i] < 0.1f ? 1 : out[i] < 0.316228f ? 2 : 3]++;
+  }
+  for (int i = 0; i < 4; i++) {
+    cr_assert(abs(quarters[i] - COUNT / 4) < 5 * sqrt(COUNT * 0.25 * 0.75), "%d", quarters[i]);
+  }
+  free(out);
+}
+
 Test(gain, wrong_settings_are_refused)
 {
   static const struct probe_refusal cases[] = {
       {"{gain: {by: [1]}}", "two factors"},
       {"{gain: {by: [1, 0.5]}}", "smaller one first"},
       {"{gain: {factor: [1, 1]}}", "factor"},
+      {"{gain: {by: [-700, 0], unit: decibels}}", "expected -600 to 600"},
   };
   probe_refuses(LAMINA_KIND_TRANSFORM, cases, sizeof cases / sizeof cases[0]);
 }

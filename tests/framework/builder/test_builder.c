@@ -263,6 +263,65 @@ Test(builder, leaves_out_losses_to_predict)
   ls_net_release(&net);
 }
 
+/* ---- schedules of settings ---- */
+
+#define DROPOUT \
+  "model: [{dense: {units: 4}, name: d}, {dropout: {rate: 0.5}, name: drop, schedule: "
+#define END "}]\n" LOSS SGD
+
+Test(builder, refuses_schedules_of_what_cannot_be_scheduled)
+{
+  static const struct ls_refusal rows[] = {
+      {DATA DROPOUT "warmup" END,
+       LAMINA_E_INVALID,
+       {"net.yaml:2:84: ", "'drop'", "{setting: warmup}"}},
+      {DATA DROPOUT "{rat: constant}" END,
+       LAMINA_E_INVALID,
+       {"net.yaml:2:85: ", "'rat'", "'rate'?"}},
+      {DATA DROPOUT "{zz: constant}" END, LAMINA_E_INVALID, {"no 'zz' of", "what may be: 'rate'"}},
+      {DATA DROPOUT "{weight: constant}" END, LAMINA_E_INVALID, {"no 'weight' of", "'rate'"}},
+      {DATA DROPOUT "{rate: warmpu}" END, LAMINA_E_MISSING, {"net.yaml:2:91: ", "'warmup'"}},
+      {DATA "model: [{dense: {units: 4}, schedule: {units: constant}}]\n" LOSS SGD,
+       LAMINA_E_INVALID,
+       {"net.yaml:2:40: ", "'units' of node 'dense'",
+        "may not be scheduled; none of its settings"}},
+      {DATA MODEL "loss: {dot: {}, schedule: {wieght: constant}}\n" SGD,
+       LAMINA_E_INVALID,
+       {"net.yaml:3:28: ", "'wieght'", "'weight'?"}},
+      {DATA MODEL LOSS SGD "regularizers: [{l1: {lambda: 1}, schedule: {by: constant}}]\n",
+       LAMINA_E_INVALID,
+       {"net.yaml:5:45: ", "'by'", "'lambda'"}},
+      {DATA MODEL LOSS SGD "metrics: [{mse: {}, schedule: {weight: constant}}]\n",
+       LAMINA_E_INVALID,
+       {"net.yaml:5:21: ", "'schedule'"}},
+  };
+  ls_expect_refusals(rows, COUNT_OF(rows), false);
+}
+
+Test(builder, finds_the_numbers_that_are_scheduled)
+{
+  struct ls_net net = {0};
+  cr_assert_eq(ls_net_build(&net,
+                            DATA DROPOUT "{rate: constant}}]\n"
+                                         "loss: {dot: {}, weight: 3, schedule: {weight: cosine}}\n"
+                                         "regularizers: [{l2: {lambda: 7}, weights: d/bias, "
+                                         "schedule: {lambda: {step: {every: 1}}}}]\n" SGD,
+                            1),
+               LAMINA_OK, "%s", net.error.text);
+  static const double values[] = {0.5, 3.0, 7.0};
+  static const char *const plugins[] = {"constant", "cosine", "step"};
+  const struct lm_experiment *experiment = net.experiment;
+  cr_assert_eq(experiment->n_scheduled, 3);
+  for (size_t i = 0; i < 3; i++) {
+    const struct lm_scheduled *scheduled = &experiment->scheduled[i];
+    cr_expect_eq(scheduled->value, values[i]);
+    cr_expect_eq(*scheduled->number, values[i]);
+    cr_expect_str_eq(scheduled->schedule->plugin->info.name, plugins[i]);
+  }
+  cr_expect_eq(experiment->scheduled[0].number, ls_self(&net, "drop"));
+  ls_net_release(&net);
+}
+
 /* ---- memory that runs out ---- */
 
 static enum lamina_status build_once(struct ls_net *net, const char *yaml)
@@ -281,7 +340,8 @@ Test(builder, survives_each_allocation_that_fails)
       "data: {train: {moons: {samples: 6}}, holdout: 0.5, transforms: [standardize]}\n"
       "model:\n- {dense: {units: 4}, name: a, freeze: bias, init: {weight: glorot}}\n"
       "- {relu: {}, name: r}\n- {dense: {units: 4}, share: b, inputs: [r]}\n"
-      "- {dense: {units: 4}, name: b, inputs: [a]}\n- {add: {}, inputs: [dense, b]}\n- dropout\n"
+      "- {dense: {units: 4}, name: b, inputs: [a]}\n- {add: {}, inputs: [dense, b]}\n"
+      "- {dropout: {}, schedule: {rate: {warmup: {steps: 3}}}}\n"
       "- {dense: {units: 2}}\nloss: cross_entropy\noptimizer: adam\nschedule: cosine\n"
       "metrics: [accuracy]\nregularizers: [{l2: {lambda: 1}, weights: 'a/*'}]\nfreeze: b/bias\n"
       "train: {batch: 2}\n";

@@ -17,12 +17,14 @@
 #define SMALL_DATA                                         \
   "data: {train: {moons: {samples: 40}}, holdout: 0.25,\n" \
   "  transforms: [standardize]}\n"
-#define SMALL_MODEL                                                                             \
-  "model:\n- {dense: {units: 8}}\n- relu\n- {dropout: {rate: 0.3}}\n- {probe: {state: true}}\n" \
-  "- {dense: {units: 2}}\nloss: cross_entropy\nmetrics: [accuracy]\n"
+#define SMALL_MODEL                                                                               \
+  "model:\n- {dense: {units: 8}}\n- relu\n"                                                       \
+  "- {dropout: {rate: 0.3}, schedule: {rate: {warmup: {steps: 12}}}}\n- {probe: {state: true}}\n" \
+  "- {dense: {units: 2}}\nmetrics: [accuracy]\n"                                                  \
+  "loss: {cross_entropy: {}, weight: 2, schedule: {weight: {warmup: {epochs: 2.5, from: 0.1}}}}\n"
 #define SMALL_REST                                      \
   "optimizer: {adam: {rate: 0.01}}\nschedule: cosine\n" \
-  "regularizers: [{l2: {lambda: 1e-3}}]\n"
+  "regularizers: [{l2: {lambda: 1e-3}, schedule: {lambda: cosine}}]\n"
 #define SMALL SMALL_DATA SMALL_MODEL SMALL_REST "train: {epochs: 4, batch: 6, seed: 3, clip: 1}\n"
 
 static inline char *in_folder(const char *folder, const char *name)

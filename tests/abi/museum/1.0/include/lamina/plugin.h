@@ -49,7 +49,12 @@ enum {
 
 /** Flags of a setting. */
 enum {
-  LAMINA_SETTING_REQUIRED = 1 /* no default: the key must be given */
+  LAMINA_SETTING_REQUIRED = 1, /* no default: the key must be given */
+
+  /* An experiment may change the number from step to step by a schedule. So every call that
+   * computes reads it anew, and neither setup() nor infer() keeps what it made of it. Only of
+   * type "f64", and of layers, losses and regularizers. */
+  LAMINA_SETTING_SCHEDULABLE = 2
 };
 
 /**
@@ -144,6 +149,13 @@ struct lamina_plugin {
   LAMINA_ROW_(T, field, const char *, "str", NULL, NULL, NULL, doc, LAMINA_SETTING_REQUIRED)
 #define LAMINA_PATH_REQUIRED(T, field, doc) \
   LAMINA_ROW_(T, field, const char *, "path", NULL, NULL, NULL, doc, LAMINA_SETTING_REQUIRED)
+
+/* The same for numbers that an experiment may change from step to step. */
+#define LAMINA_F64_SCHEDULABLE(T, field, deflt, range, doc) \
+  LAMINA_ROW_(T, field, double, "f64", deflt, range, NULL, doc, LAMINA_SETTING_SCHEDULABLE)
+#define LAMINA_F64_SCHEDULABLE_REQUIRED(T, field, range, doc)  \
+  LAMINA_ROW_(T, field, double, "f64", NULL, range, NULL, doc, \
+              LAMINA_SETTING_REQUIRED | LAMINA_SETTING_SCHEDULABLE)
 
 /** What a plugin without settings passes for its instance and its settings. */
 struct lamina_nothing {

@@ -31,6 +31,13 @@ struct lamina_schedule {
   const void *(*extension)(const char *id);
 };
 
+/** Rises evenly to 1, which it reaches in update number `steps`, and stays there. */
+static inline double lamina_warmup(const struct lamina_progress *progress, int64_t steps)
+{
+  uint64_t last = steps > 0 ? (uint64_t)steps : 0;
+  return progress->step < last ? ((double)progress->step + 1.0) / (double)last : 1.0;
+}
+
 /** Defines a schedule plugin; arguments as of LAMINA_LAYER. */
 #define LAMINA_SCHEDULE(...) LAMINA_SCHEDULE_(__VA_ARGS__)
 #define LAMINA_SCHEDULE_(name, version, summary, T, rows, n, ...)     \
