@@ -48,6 +48,10 @@ static uint64_t patch_bytes(const struct job *job)
 void lm_convolution_weight_scratch(const struct lm_convolution *v,
                                    struct lm_convolution_scratch *out)
 {
+  if (lm_convolution_is_served(v)) {
+    lm_served_scratch(v, LAMINA_CONV_WEIGHT_GRADIENT, out);
+    return;
+  }
   if (lm_winograd_fits(v)) {
     lm_winograd_weight_scratch(v, out);
     return;
@@ -144,6 +148,9 @@ static int32_t add_all_parts(void *arg, int64_t begin, int64_t end, uint32_t lan
 int32_t lm_convolution_weight_gradient(const struct lm_convolution *v, struct lamina_call *call,
                                        const struct lm_convolution_task *task)
 {
+  if (lm_convolution_is_served(v)) {
+    return lm_served_run(v, call, LAMINA_CONV_WEIGHT_GRADIENT, task);
+  }
   struct job job = job_of(v);
   if (lm_winograd_fits(v)) {
     return lm_winograd_weight_gradient(v, call, task);
