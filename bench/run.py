@@ -77,6 +77,13 @@ class Bench:
             found[0]["blas"] = os.path.basename(libraries) or "default"
         return found[0] if found else None
 
+    @staticmethod
+    def blas():
+        """Folders of libraries to try for PyTorch, its own first: "". The BLAS that shares its pool
+        of threads is the fair one."""
+        return [""] + [os.path.dirname(path) for name in ("blis-openmp", "openblas-openmp")
+                       for path in glob.glob(f"/usr/lib/*/{name}/libblas.so.3")]
+
     def torch_settings(self, workload):
         """All that are worth a trial; a quick round leaves out what rarely wins."""
         if self.options.no_peer:
@@ -85,10 +92,7 @@ class Bench:
         if python is None:
             say("bench: without PyTorch: no python3 here can import it")
             return []
-        # The BLAS that shares PyTorch's own pool of threads is the fair one; try all there are.
-        blas = [""] + [os.path.dirname(path) for name in ("blis-openmp", "openblas-openmp")
-                       for path in glob.glob(f"/usr/lib/*/{name}/libblas.so.3")]
-        threads, variants = cpu_counts(), DENSE
+        blas, threads, variants = self.blas(), cpu_counts(), DENSE
         if workload in ("w2", "w3", "w5"):
             blas, variants = blas[1:2] or blas, IMAGES  # nearly all of it is oneDNN's work
             if self.options.quick:
@@ -196,6 +200,15 @@ def find_torch():
     return None
 
 
+def pythons(bench):
+    """By peer of the latency rows: the Python that runs it."""
+    python = None if bench.options.no_peer or bench.options.no_latency else find_torch()
+    if python is None:
+        return {}
+    onnx = latency.find_onnx(bench, python, say)
+    return {**{variant: python for variant in latency.VARIANTS}, **({"onnx": onnx} if onnx else {})}
+
+
 def has_avx512():
     try:
         with open("/proc/cpuinfo") as file:
@@ -295,6 +308,8 @@ def parse():
     parser.add_argument("--rounds", type=int, default=5, help="turns of both sides")
     parser.add_argument("--seconds", type=float, default=2.0, help="of a repetition")
     parser.add_argument("--no-peer", action="store_true", help="leave PyTorch out")
+    parser.add_argument("--no-install", action="store_true",
+                        help="do not install ONNX Runtime below the build when it is missing")
     parser.add_argument("--rows", help="only these trainings: W1,W5")
     parser.add_argument("--no-gemm", action="store_true", help="leave single products out")
     parser.add_argument("--no-conv", action="store_true", help="leave single convolutions out")
@@ -322,7 +337,9 @@ def main():
         windows = [] if bench.options.no_conv else convolutions.run(bench, cpu_counts())
         trainings = {} if bench.options.no_train else bench.trainings()
         bench.roofline(trainings, ceilings)
-        waits = {} if bench.options.no_latency else latency.run(bench, HERE, find_torch(), folder)
+        waits = {} if bench.options.no_latency else latency.run(bench, HERE, pythons(bench),
+                                                                folder)
+        latency.roofline(bench, waits, ceilings, roofline_of)
         crowd = None if bench.options.no_company else company.run(bench)
     for threads, row in ceilings.items():
         print(f"\nceiling with {threads} threads: {row['gflops']} GFLOP/s ({row['isa']}), "
