@@ -10,9 +10,12 @@
 #include <lamina/lamina.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { MOST = 200000, WARM = 200, PORTS = 32 };
+
+static const double WARM_SECONDS = 1.0;
 
 /* Memory for the model's inputs and outputs. */
 struct buffers {
@@ -25,6 +28,23 @@ static double now(void)
   struct timespec time;
   (void)clock_gettime(CLOCK_MONOTONIC, &time);
   return 1e6 * (double)time.tv_sec + 1e-3 * (double)time.tv_nsec;
+}
+
+/* The most memory that the process has had, in MB; 0 where the system does not tell. */
+static double peak_memory(void)
+{
+  char line[256];
+  double kilobytes = 0.0;
+  FILE *file = fopen("/proc/self/status", "r");
+  while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+    if (strncmp(line, "VmHWM:", 6) == 0) {
+      kilobytes = atof(line + 6);
+    }
+  }
+  if (file != NULL) {
+    (void)fclose(file);
+  }
+  return kilobytes * 1024.0 / 1e6;
 }
 
 static int by_time(const void *a, const void *b)
@@ -71,24 +91,24 @@ static int make(const struct lamina_model *model, int64_t batch, struct buffers 
   return 1;
 }
 
-/* Returns the number of runs; -1 when one fails. */
+/*
+ * Runs until the time is over, or `most` times, at least once; times may be NULL. Returns the
+ * number of runs; -1 when one fails.
+ */
 static int measure(struct lamina_model *model, int64_t batch, const struct buffers *buffers,
-                   double seconds, double *times)
+                   double seconds, int most, double *times)
 {
   double end = now() + 1e6 * seconds;
   int count = 0;
-  for (int i = -WARM; i < MOST; i++) {
+  while (count == 0 || (count < most && now() < end)) {
     double began = now();
     if (lamina_model_run(model, batch, buffers->inputs, buffers->outputs, NULL) != LAMINA_OK) {
       return -1;
     }
-    double ended = now();
-    if (i >= 0) {
-      times[count++] = ended - began;
+    if (times != NULL) {
+      times[count] = now() - began;
     }
-    if (i > 0 && ended > end) {
-      break;
-    }
+    count++;
   }
   return count;
 }
@@ -111,8 +131,9 @@ int main(int argc, char **argv)
     (void)fprintf(stderr, "%s\n", error.sentence);
     return lamina_exit_code(error.status);
   }
-  if (make(model, batch, &buffers)) {
-    count = measure(model, batch, &buffers, atof(argv[3]), times);
+  if (make(model, batch, &buffers) &&
+      measure(model, batch, &buffers, WARM_SECONDS, WARM, NULL) > 0) {
+    count = measure(model, batch, &buffers, atof(argv[3]), MOST, times);
   }
   lamina_model_free(model);
   if (count <= 0) {
@@ -121,7 +142,7 @@ int main(int argc, char **argv)
   }
   qsort(times, (size_t)count, sizeof *times, by_time);
   (void)printf("{\"batch\": %lld, \"threads\": %s, \"runs\": %d, \"median_us\": %.3f, "
-               "\"fastest_us\": %.3f}\n",
-               (long long)batch, argv[2], count, times[count / 2], times[0]);
+               "\"fastest_us\": %.3f, \"peak_mb\": %.1f}\n",
+               (long long)batch, argv[2], count, times[count / 2], times[0], peak_memory());
   return 0;
 }

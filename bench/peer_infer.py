@@ -8,23 +8,21 @@ import statistics
 import sys
 import time
 
-WARM = 200
+import networks
+import peer_torch
 
-
-def torch_network(torch, workload):
-    nn = torch.nn
-    assert workload == "w1"
-    return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, 256),
-                         nn.ReLU(), nn.Dropout(0.2), nn.Linear(256, 10)).eval()
+WARM, WARM_SECONDS = 200, 1.0
 
 
 def torch_run(options):
     import torch
     torch.set_num_threads(options.threads)
-    net = torch_network(torch, options.workload)
-    sample = torch.rand(options.batch, 784)
-    if options.variant == "jit":
+    net = networks.Task(torch, options.workload).net.eval()
+    sample = torch.rand(options.batch, *networks.SHAPES[options.workload])
+    if options.variant != "eager":
         net = torch.jit.freeze(torch.jit.script(net))
+    if options.variant == "optimized":
+        net = torch.jit.optimize_for_inference(net)
     mode = torch.inference_mode()
     mode.__enter__()
     return (lambda: net(sample)), torch.__version__
@@ -33,10 +31,10 @@ def torch_run(options):
 def onnx_run(options):
     import onnxruntime
     import torch
-    sample = torch.rand(options.batch, 784)
+    net = networks.Task(torch, options.workload).net.eval()
+    sample = torch.rand(options.batch, *networks.SHAPES[options.workload])
     file = io.BytesIO()
-    torch.onnx.export(torch_network(torch, options.workload), (sample,), file,
-                      input_names=["input"])
+    torch.onnx.export(net, (sample,), file, input_names=["input"])
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = options.threads
     session = onnxruntime.InferenceSession(file.getvalue(), settings,
@@ -47,15 +45,18 @@ def onnx_run(options):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("workload", choices=["w1"])
-    parser.add_argument("--variant", choices=["eager", "jit", "onnx"], required=True)
+    parser.add_argument("workload", choices=sorted(networks.SHAPES))
+    parser.add_argument("--variant", choices=["eager", "jit", "optimized", "onnx"], required=True)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
     run, version = (onnx_run if options.variant == "onnx" else torch_run)(options)
+    warm = time.perf_counter() + WARM_SECONDS
     for _ in range(WARM):
         run()
+        if time.perf_counter() > warm:
+            break
     times, end = [], time.perf_counter() + options.seconds
     while not times or time.perf_counter() < end:
         began = time.perf_counter()
@@ -64,7 +65,8 @@ def main():
     print(json.dumps({
         "batch": options.batch, "threads": options.threads, "variant": options.variant,
         "runs": len(times), "median_us": round(statistics.median(times), 3),
-        "fastest_us": round(min(times), 3), "version": version}))
+        "fastest_us": round(min(times), 3), "peak_mb": round(peer_torch.peak_mb(), 1),
+        "version": version}))
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@ Everything that can be done before the loop is done before it: data lies in memo
 tensors, batches are taken from tensors, gradients are set to None. Works with PyTorch 1.13 and 2.
 """
 import argparse
-import gzip
 import json
 import os
 import statistics
 import sys
 import time
+
+import networks
 
 REPETITIONS = 3
 
@@ -29,40 +30,6 @@ def peak_mb():
     return 0.0
 
 
-def read_idx(folder, name, offset):
-    import numpy
-    path = os.path.join(folder, "mnist", name)
-    with gzip.open(path + ".gz") if os.path.exists(path + ".gz") else open(path, "rb") as file:
-        return numpy.frombuffer(file.read(), numpy.uint8, offset=offset)
-
-
-def digits(torch):
-    folder = os.environ["LAMINA_DATA"]
-    images = read_idx(folder, "train-images-idx3-ubyte", 16)
-    labels = read_idx(folder, "train-labels-idx1-ubyte", 8)
-    return (torch.tensor(images).reshape(-1, 784).float().div_(255), torch.tensor(labels).long())
-
-
-def moons(torch, count=10000):
-    upper = torch.rand(count, 1) < 0.5
-    angle = torch.rand(count, 1) * torch.pi
-    x = torch.where(upper, torch.cos(angle), 1 - torch.cos(angle))
-    y = torch.where(upper, torch.sin(angle), 0.5 - torch.sin(angle))
-    return torch.cat([x, y], 1) + 0.1 * torch.randn(count, 2), (~upper).float()
-
-
-def make(workload, torch):
-    nn = torch.nn
-    if workload == "w1":
-        net = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, 256),
-                            nn.ReLU(), nn.Dropout(0.2), nn.Linear(256, 10))
-        return net, nn.functional.cross_entropy, digits(torch), {"lr": 0.05, "momentum": 0.9}
-    net = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(),
-                        nn.Linear(16, 1))
-    loss = nn.functional.binary_cross_entropy_with_logits
-    return net, loss, moons(torch), {"lr": 0.05}
-
-
 def batches(torch, data, size, gather):
     """Epochs without end. gather: each batch is picked; otherwise the whole set is shuffled."""
     inputs, targets = data
@@ -75,24 +42,41 @@ def batches(torch, data, size, gather):
             yield from zip(inputs[order].split(size), targets[order].split(size))
 
 
+VARIANTS = ["eager", "foreach", "jit", "channels_last", "channels_last_jit"]
+
+
+def prepare(torch, options):
+    """The network, its loss, its optimizer and endless batches, in the form of the variant."""
+    task = networks.Task(torch, options.workload)
+    inputs, targets = task.data()
+    net = task.net
+    if options.variant.startswith("channels_last"):
+        net = net.to(memory_format=torch.channels_last)
+        inputs = inputs.permute(0, 2, 3, 1).contiguous()
+    optimizer = task.optimizer(foreach=options.variant != "eager")
+    if options.variant.endswith("jit"):
+        if options.workload == "w4":
+            net = torch.jit.trace(net, inputs[:options.batch], check_trace=False)
+        else:
+            net = torch.jit.script(net)
+    stream = batches(torch, (inputs, targets), options.batch, options.workload != "w6")
+    if options.variant.startswith("channels_last"):
+        stream = ((images.permute(0, 3, 1, 2), labels) for images, labels in stream)
+    return net, task.loss, optimizer, stream
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("workload", choices=["w1", "w6"])
+    parser.add_argument("workload", choices=["w1", "w2", "w3", "w4", "w5", "w6"])
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--variant", default="eager", choices=["eager", "foreach", "jit"])
+    parser.add_argument("--variant", default="eager", choices=VARIANTS)
     options = parser.parse_args()
     import torch
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
-    net, loss_of, data, settings = make(options.workload, torch)
-    if options.variant == "foreach":
-        settings["foreach"] = True
-    optimizer = torch.optim.SGD(net.parameters(), **settings)
-    if options.variant == "jit":
-        net = torch.jit.script(net)
-    stream = batches(torch, data, options.batch, options.workload == "w1")
+    net, loss_of, optimizer, stream = prepare(torch, options)
 
     def run(steps):
         samples = 0

@@ -4,6 +4,7 @@ One JSON object for each result on standard output, as it is measured, then a ta
 there (PyTorch, OpenBLAS, BLIS) is left out with a message.
 """
 import argparse
+import functools
 import glob
 import gzip
 import json
@@ -16,16 +17,14 @@ import sys
 import tempfile
 
 import company
+import convolutions
 import latency
+import workloads
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-# Multiplications of a sample in W1: forward and weights all layers, inputs all but the first.
-W1_PRODUCTS = 2 * (784 * 512) + 3 * (512 * 256 + 256 * 10)
-
-# name, workload, batch, flops a sample (0: overhead decides)
-ROWS = [("W1 b64", "w1", 64, 2 * W1_PRODUCTS), ("W1 b256", "w1", 256, 2 * W1_PRODUCTS),
-        ("W6 b1", "w6", 1, 0), ("W6 b32", "w6", 32, 0)]
+# Forms of the peer's program that are tried: W1, W4 and W6 are dense, the others images.
+DENSE, IMAGES = ("eager", "foreach", "jit"), ("foreach", "channels_last", "channels_last_jit")
 
 
 def say(text):
@@ -60,7 +59,7 @@ class Bench:
 
     def lamina(self, workload, batch, threads, seconds):
         found = self.run([self.program("lamina"), "bench",
-                          os.path.join(HERE, workload + ".yaml"), "--json", "--set",
+                          workloads.EXPERIMENTS[workload], "--json", "--set",
                           f"train.batch={batch}", "--threads", str(threads), "--seconds",
                           str(seconds)])
         return found[0] if found else None
@@ -78,17 +77,28 @@ class Bench:
             found[0]["blas"] = os.path.basename(libraries) or "default"
         return found[0] if found else None
 
-    def torch_settings(self):
+    @staticmethod
+    def blas():
+        """Folders of libraries to try for PyTorch, its own first: "". The BLAS that shares its pool
+        of threads is the fair one."""
+        return [""] + [os.path.dirname(path) for name in ("blis-openmp", "openblas-openmp")
+                       for path in glob.glob(f"/usr/lib/*/{name}/libblas.so.3")]
+
+    def torch_settings(self, workload):
+        """All that are worth a trial; a quick round leaves out what rarely wins."""
+        if self.options.no_peer:
+            return []
         python = find_torch()
-        if python is None or self.options.no_peer:
+        if python is None:
             say("bench: without PyTorch: no python3 here can import it")
             return []
-        # The BLAS that shares PyTorch's own pool of threads is the fair one; try all there are.
-        blas = [""] + [os.path.dirname(path) for name in ("blis-openmp", "openblas-openmp")
-                       for path in glob.glob(f"/usr/lib/*/{name}/libblas.so.3")]
-        threads = sorted({1, os.cpu_count() or 1})
+        blas, threads, variants = self.blas(), cpu_counts(), DENSE
+        if workload in ("w2", "w3", "w5"):
+            blas, variants = blas[1:2] or blas, IMAGES  # nearly all of it is oneDNN's work
+            if self.options.quick:
+                threads, variants = threads[-1:], ("channels_last",)
         return [(python, libraries, count, variant) for libraries in blas for count in threads
-                for variant in ("eager", "foreach", "jit")]
+                for variant in variants]
 
     def best(self, settings, measure):
         """The fastest of the settings in a short trial."""
@@ -98,9 +108,10 @@ class Bench:
 
     def row(self, name, workload, batch, settings):
         options = self.options
-        threads = self.best(sorted({1, os.cpu_count() or 1}),
+        threads = self.best(cpu_counts(),
                             lambda n: self.lamina(workload, batch, n, options.trial))
-        setting = self.best(settings, lambda s: self.torch(s, workload, batch, options.trial))
+        setting = settings[0] if len(settings) == 1 else \
+            self.best(settings, lambda s: self.torch(s, workload, batch, options.trial))
         pairs = []
         for turn in range(options.rounds if threads else 0):
             ours = self.lamina(workload, batch, threads, options.seconds)
@@ -114,9 +125,25 @@ class Bench:
         return pairs
 
     def trainings(self):
-        settings = self.torch_settings()
-        return {name: self.row(name, workload, batch, settings)
-                for name, workload, batch, _ in ROWS}
+        rows = {}
+        for name, workload, batch in workloads.ROWS:
+            left_out = self.options.rows and not any(name.startswith(row)
+                                                     for row in self.options.rows.split(","))
+            if left_out or not workloads.exists(workload):
+                continue
+            rows[name] = self.row(name, workload, batch, self.torch_settings(workload))
+        return rows
+
+    def roofline(self, trainings, ceilings):
+        """How much of what memory and units allow each row reaches."""
+        for name, workload, batch in workloads.ROWS:
+            ours = [pair[0] for pair in trainings.get(name, ())]
+            ceiling = ours and ceilings.get(ours[0]["threads"])
+            if not ceiling or workloads.is_overhead(workload):
+                continue
+            flops, size = workloads.training_work(workload, batch)
+            reached = 1e-9 * flops * statistics.median(row["steps_per_s"] for row in ours)
+            self.emit(roofline_of(name, flops, size, reached, ceiling))
 
     # ---- products and ceilings ----
 
@@ -141,25 +168,45 @@ class Bench:
 
     def products(self):
         rows = self.run([self.program("bench/gemm"), "--rounds", str(self.options.gemm_rounds),
-                         "gemm", "gemm_openblas", "gemm_blis"], self.gemm_environment())
+                         "gemm", "gemm_openblas", "gemm_blis", "gemm_onednn"], self.gemm_environment())
         for row in rows:
             self.emit(row)
         return rows
 
     def ceilings(self):
-        counts = sorted({1, os.cpu_count() or 1})
-        rows = self.run([self.program("bench/ceiling"), *map(str, counts)])
+        rows = self.run([self.program("bench/ceiling"), *map(str, cpu_counts())])
         for row in rows:
             self.emit(row)
         return {row["threads"]: row for row in rows}
 
 
+def cpu_counts():
+    return sorted({1, os.cpu_count() or 1})
+
+
+def roofline_of(name, flops, size, reached, ceiling):
+    roof = workloads.roof(flops, size, ceiling)
+    return {"bench": "roofline", "row": name, "threads": ceiling["threads"], "flops": flops,
+            "bytes": size, "flops_per_byte": round(flops / size, 2), "gflops": round(reached, 1),
+            "roof_gflops": round(roof, 1), "of_roof": round(reached / roof, 3)}
+
+
+@functools.lru_cache
 def find_torch():
     for python in (os.environ.get("PYTHON"), "/usr/bin/python3", sys.executable):
         if python and subprocess.run([python, "-c", "import torch"], stderr=subprocess.DEVNULL,
                                      check=False).returncode == 0:
             return python
     return None
+
+
+def pythons(bench):
+    """By peer of the latency rows: the Python that runs it."""
+    python = None if bench.options.no_peer or bench.options.no_latency else find_torch()
+    if python is None:
+        return {}
+    onnx = latency.find_onnx(bench, python, say)
+    return {**{variant: python for variant in latency.VARIANTS}, **({"onnx": onnx} if onnx else {})}
 
 
 def has_avx512():
@@ -170,22 +217,34 @@ def has_avx512():
         return False
 
 
-def write_digits(folder):
-    """Random images in the form of MNIST: speed does not depend on what they show."""
-    say("bench: LAMINA_DATA is not set: random images of the same shape take MNIST's place")
-    os.makedirs(os.path.join(folder, "mnist"))
-    head = os.path.join(folder, "mnist", "train-")
-    with gzip.open(head + "images-idx3-ubyte.gz", "wb", 1) as file:
-        file.write(struct.pack(">IIII", 0x803, 60000, 28, 28) + os.urandom(60000 * 784))
-    with gzip.open(head + "labels-idx1-ubyte.gz", "wb", 1) as file:
-        file.write(struct.pack(">II", 0x801, 60000) + bytes(i % 10 for i in range(60000)))
+def write_compressed(path, *pieces):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with gzip.open(path, "wb", 1) as file:
+        for piece in pieces:
+            file.write(piece)
+
+
+def write_images(folder):
+    """Random images in the form of the files: speed does not depend on what they show."""
+    say("bench: LAMINA_DATA is not set: random images of the same shape take its place")
+    digits = os.path.join(folder, "mnist")
+    for part, count in (("train", 60000), ("t10k", 10000)):
+        write_compressed(os.path.join(digits, part + "-images-idx3-ubyte.gz"),
+                         struct.pack(">IIII", 0x803, count, 28, 28), os.urandom(count * 784))
+        write_compressed(os.path.join(digits, part + "-labels-idx1-ubyte.gz"),
+                         struct.pack(">II", 0x801, count), bytes(i % 10 for i in range(count)))
+    for part in ("data_batch_1", "test_batch"):
+        write_compressed(os.path.join(folder, "cifar-10-batches-bin", part + ".bin.gz"),
+                         *(bytes([i % 10]) + os.urandom(3072) for i in range(10000)))
 
 
 def print_trainings(trainings, ceilings):
     print(f"\n{'':8} {'':7} {'samples/s':>11} {'steps/s':>10} {'ratio':>7} {'% peak':>7} "
           f"{'first s':>8} {'MB':>7}  setting")
-    for name, _, _, flops in ROWS:
-        pairs = trainings[name]
+    for name, workload, batch in workloads.ROWS:
+        pairs = trainings.get(name, ())
+        flops = 0 if workloads.is_overhead(workload) else \
+            workloads.training_work(workload, batch)[0] / batch
         ratios = [ours["samples_per_s"] / theirs["samples_per_s"] for ours, theirs in pairs
                   if theirs]
         for peer, side in (("lamina", 0), ("torch", 1)):
@@ -204,8 +263,22 @@ def print_trainings(trainings, ceilings):
             print(f"{name:8} {peer:7} {middle['samples_per_s']:11.0f} "
                   f"{middle['steps_per_s']:10.0f} {ratio} {share} "
                   f"{middle['first_step_s']:8.3f} {middle['peak_mb']:7.1f}  {setting}")
+        memories = [[pair[side]["peak_mb"] for pair in pairs if pair[side]] for side in (0, 1)]
+        if all(memories):
+            print(f"{'':8} memory of theirs / ours: "
+                  f"{statistics.median(memories[1]) / statistics.median(memories[0]):.1f}")
         if len(ratios) > 1:
             print(f"{'':8} ratio of each round: " + " ".join(f"{ratio:.2f}" for ratio in ratios))
+
+
+def print_roofline(rows, ceilings):
+    print(f"\n{'roofline':10} {'threads':>7} {'flop/byte':>10} {'GFLOP/s':>9} {'roof':>8} "
+          f"{'% of it':>8}  bound by")
+    for row in rows:
+        ceiling = ceilings[row["threads"]]
+        bound = "units" if row["roof_gflops"] >= ceiling["gflops"] else "memory"
+        print(f"{row['row']:10} {row['threads']:7} {row['flops_per_byte']:10.1f} "
+              f"{row['gflops']:9.1f} {row['roof_gflops']:8.1f} {100 * row['of_roof']:8.1f}  {bound}")
 
 
 def print_products(rows, ceilings):
@@ -235,15 +308,20 @@ def parse():
     parser.add_argument("--rounds", type=int, default=5, help="turns of both sides")
     parser.add_argument("--seconds", type=float, default=2.0, help="of a repetition")
     parser.add_argument("--no-peer", action="store_true", help="leave PyTorch out")
+    parser.add_argument("--no-install", action="store_true",
+                        help="do not install ONNX Runtime below the build when it is missing")
+    parser.add_argument("--rows", help="only these trainings: W1,W5")
     parser.add_argument("--no-gemm", action="store_true", help="leave single products out")
+    parser.add_argument("--no-conv", action="store_true", help="leave single convolutions out")
     parser.add_argument("--no-train", action="store_true", help="leave whole trainings out")
     parser.add_argument("--no-latency", action="store_true", help="leave single samples out")
     parser.add_argument("--no-company", action="store_true",
                         help="leave out more threads than CPUs, and busy neighbours")
     options = parser.parse_args()
-    options.trial, options.gemm_rounds = 0.5, 21
+    options.trial, options.gemm_rounds, options.conv_rounds = 0.5, 21, 9
     if options.quick:
-        options.rounds, options.seconds, options.trial, options.gemm_rounds = 1, 0.5, 0.1, 5
+        options.rounds, options.seconds, options.trial = 1, 0.5, 0.1
+        options.gemm_rounds, options.conv_rounds = 5, 2
     options.cpu_avx512 = has_avx512()
     return options
 
@@ -252,12 +330,16 @@ def main():
     bench = Bench(parse())
     with tempfile.TemporaryDirectory() as folder:
         if not bench.environment.get("LAMINA_DATA"):
-            write_digits(folder)
+            write_images(folder)
             bench.environment["LAMINA_DATA"] = folder
         ceilings = bench.ceilings()
         products = [] if bench.options.no_gemm else bench.products()
+        windows = [] if bench.options.no_conv else convolutions.run(bench, cpu_counts())
         trainings = {} if bench.options.no_train else bench.trainings()
-        waits = {} if bench.options.no_latency else latency.run(bench, HERE, find_torch(), folder)
+        bench.roofline(trainings, ceilings)
+        waits = {} if bench.options.no_latency else latency.run(bench, HERE, pythons(bench),
+                                                                folder)
+        latency.roofline(bench, waits, ceilings, roofline_of)
         crowd = None if bench.options.no_company else company.run(bench)
     for threads, row in ceilings.items():
         print(f"\nceiling with {threads} threads: {row['gflops']} GFLOP/s ({row['isa']}), "
@@ -265,12 +347,17 @@ def main():
     print()
     if trainings:
         print_trainings(trainings, ceilings)
+    roofs = [row for row in bench.results if row["bench"] == "roofline"]
+    if roofs:
+        print_roofline(roofs, ceilings)
     if waits:
         latency.show(waits)
     if crowd:
         company.show(crowd)
     if products:
         print_products(products, ceilings)
+    if windows:
+        convolutions.show(windows, ceilings)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,18 @@ static enum lamina_status make_instance(struct lm_home *home, const struct lm_ho
   return status;
 }
 
+static enum lamina_status read_services(struct lm_home *home, const struct lm_home_spec *spec,
+                                        struct lm_error *error)
+{
+  if (spec->services == NULL) {
+    return LAMINA_OK;
+  }
+  LM_TRY(lm_config_parse(spec->services, strlen(spec->services), "services.yaml", NULL, 0,
+                         &home->services, error));
+  home->host.service_settings = lm_config_root(home->services);
+  return LAMINA_OK;
+}
+
 static enum lamina_status make_label(struct lm_home *home, const struct lm_home_spec *spec,
                                      struct lm_error *error)
 {
@@ -78,6 +90,7 @@ static enum lamina_status fill(struct lm_home *home, const struct lm_home_spec *
   home->host.pool = home->pool;
   home->host.seed = spec->seed == 0 ? LM_HOME_SEED : spec->seed;
   home->observer = spec->observer;
+  LM_TRY(read_services(home, spec, error));
   return make_instance(home, spec, error);
 }
 
@@ -107,6 +120,7 @@ void lm_home_free(struct lm_home *home)
   lm_instance_free(home->instance);
   lm_host_release(&home->host);
   lm_config_free(home->config);
+  lm_config_free(home->services);
   lm_pool_free(home->pool);
   lm_free(home->label);
   lm_free(home->settings);

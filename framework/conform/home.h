@@ -34,7 +34,8 @@ struct lm_home_spec {
   const char *settings;         /* YAML, "{units: 4}"; NULL: none */
   const char *const *overrides; /* n_overrides texts "key=value" that come on top */
   size_t n_overrides;
-  const char *file; /* of the experiment, for relative paths and messages; NULL: "probe.yaml" */
+  const char *services; /* YAML, "{gemm: gemm_blis}"; NULL: those that stand for themselves */
+  const char *file;     /* of the experiment, for relative paths and messages; NULL: "probe.yaml" */
   uint32_t threads;
   bool shuffled;                      /* chunks of loops run in a shuffled order, see base/pool.h */
   uint64_t seed;                      /* 0: LM_HOME_SEED */
@@ -44,6 +45,7 @@ struct lm_home_spec {
 struct lm_home {
   struct lm_pool *pool;
   struct lm_config *config;
+  struct lm_config *services; /* NULL: none were chosen */
   struct lm_host host;
   struct lm_instance *instance;
   const struct lm_observer *observer;

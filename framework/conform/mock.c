@@ -76,6 +76,12 @@ static const void *service(struct lamina_call *call, const char *id)
   return mock->find_service == NULL ? NULL : mock->find_service(id);
 }
 
+static int32_t chosen_service(struct lamina_call *call, const char *id, const void **out)
+{
+  *out = service(call, id);
+  return LAMINA_OK;
+}
+
 static void *memory(struct lamina_call *call, uint64_t bytes)
 {
   struct lm_mock *mock = mock_of(call);
@@ -142,6 +148,7 @@ static const struct lamina_host table = {
     .memory = memory,
     .count = count,
     .epilogue = epilogue,
+    .chosen_service = chosen_service,
 };
 
 bool lm_mock_init(struct lm_mock *mock, uint32_t threads)

@@ -61,7 +61,6 @@ static const struct forbidden forbidden[] = {
     {"P07", "GOMP_parallel"},
     {"P07", "GOMP_parallel_start"},
     {"P07", "__kmpc_fork_call"},
-    {"P07", "omp_set_num_threads"},
     {"P08", "printf"},
     {"P08", "vprintf"},
     {"P08", "puts"},

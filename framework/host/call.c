@@ -138,6 +138,16 @@ static const void *host_service(struct lamina_call *base, const char *id)
   return interface;
 }
 
+static int32_t host_chosen_service(struct lamina_call *base, const char *id, const void **out)
+{
+  struct lm_error error = {0};
+  enum lamina_status status = lm_service_chosen(own(base)->host, id, out, &error);
+  if (status != LAMINA_OK) {
+    host_fail(base, status, error.text);
+  }
+  return status;
+}
+
 static void *host_memory(struct lamina_call *base, uint64_t bytes)
 {
   struct lm_call *call = own(base);
@@ -184,6 +194,7 @@ static const struct lamina_host host_table = {
     .memory = host_memory,
     .count = host_count,
     .epilogue = host_epilogue,
+    .chosen_service = host_chosen_service,
 };
 
 void lm_call_init(struct lm_call *call, struct lm_host *host, struct lm_instance *instance,

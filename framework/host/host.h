@@ -186,6 +186,10 @@ enum lamina_status lm_component_parse(const struct lm_value *value, const char *
 enum lamina_status lm_service_find(struct lm_host *host, const char *id, const void **out,
                                    struct lm_error *error) LM_MUST_CHECK;
 
+/** The same if the experiment's `services:` map names a plugin for it; otherwise *out is NULL. */
+enum lamina_status lm_service_chosen(struct lm_host *host, const char *id, const void **out,
+                                     struct lm_error *error) LM_MUST_CHECK;
+
 /**
  * Refuses a key of the experiment's `services:` map that is neither the name of a service in
  * use nor of a plugin, and so a misspelt one. Call it when all instances are made.

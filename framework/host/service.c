@@ -43,6 +43,14 @@ static bool short_name(const char *id, char *out, size_t size)
   return true;
 }
 
+/* What the experiment's map has for a short name; NULL for nothing. */
+static struct lm_value *choice(const struct lm_host *host, const char *name)
+{
+  struct lm_value *chosen =
+      host->service_settings == NULL ? NULL : lm_value_get(host->service_settings, name);
+  return lm_value_is_null(chosen) ? NULL : chosen;
+}
+
 static enum lamina_status make_service(struct lm_host *host, struct lm_service *service,
                                        struct lm_error *error)
 {
@@ -52,9 +60,8 @@ static enum lamina_status make_service(struct lm_host *host, struct lm_service *
                    "there is no service '%s': an id looks like lamina.gemm/1", service->id);
   }
   struct lm_instance_spec spec = {.kind = LAMINA_KIND_SERVICE, .name = name};
-  struct lm_value *chosen =
-      host->service_settings == NULL ? NULL : lm_value_get(host->service_settings, name);
-  if (!lm_value_is_null(chosen)) {
+  struct lm_value *chosen = choice(host, name);
+  if (chosen != NULL) {
     LM_TRY(lm_component_parse(chosen, "a service", &spec, error));
   }
   LM_TRY(lm_instance_create(host, &spec, &service->instance, error));
@@ -108,6 +115,17 @@ enum lamina_status lm_service_find(struct lm_host *host, const char *id, const v
   }
   *out = service->interface;
   return LAMINA_OK;
+}
+
+enum lamina_status lm_service_chosen(struct lm_host *host, const char *id, const void **out,
+                                     struct lm_error *error)
+{
+  char name[64];
+  *out = NULL;
+  if (!short_name(id, name, sizeof name) || choice(host, name) == NULL) {
+    return LAMINA_OK;
+  }
+  return lm_service_find(host, id, out, error);
 }
 
 /* Whether a service of that short name is in use. */

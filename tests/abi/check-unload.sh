@@ -37,13 +37,13 @@ mkdir "$folder/plugins"
 set --
 for file in "$plugins"/*.so; do
   case $file in
-    */service_gemm_*) ;;
+    */service_gemm_* | */service_conv_onednn.so) ;;
     *) cp "$file" "$folder/plugins" ;;
   esac
 done
 for experiment in "$source"/plugins/*/*/*.yaml; do
   case $experiment in
-    */gemm_*) ;;
+    */gemm_* | */conv_onednn.yaml) ;;
     */image_folder.yaml) # needs libraries that configure may be told to leave out
       [ ! -e "$plugins/dataset_image_folder.so" ] || set -- "$@" "$experiment"
       ;;

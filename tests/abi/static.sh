@@ -24,7 +24,7 @@ linked=$program
 compared=0
 for experiment in "$source"/plugins/*/*/*.yaml "$source/configs/iris.yaml"; do
   case $experiment in
-    */gemm_*) continue ;;            # not linked in: the libraries they wrap have names in common
+    */gemm_* | */conv_onednn.yaml) continue ;; # not linked in: their libraries have names in common
     */image_folder.yaml) continue ;; # nor what libraries of pictures need
     *) ! grep -q LAMINA_DATA "$experiment" || continue ;;
   esac

@@ -4,6 +4,7 @@
  */
 #include <criterion/criterion.h>
 
+#include <lamina/conv.h>
 #include <lamina/files.h>
 #include <lamina/gemm.h>
 #include <lamina/plugin.h>
@@ -19,4 +20,5 @@ Test(constants, ids_are_those_of_1_0)
 {
   cr_expect_str_eq(LAMINA_FILES_ID, "lamina.files/1");
   cr_expect_str_eq(LAMINA_GEMM_ID, "lamina.gemm/1");
+  cr_expect_str_eq(LAMINA_CONV_ID, "lamina.conv/1");
 }

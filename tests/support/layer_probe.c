@@ -30,6 +30,13 @@ static void end_test(void *arg, enum lm_breach breach, const char *sentence)
   cr_assert(false, "%s", sentence);
 }
 
+static const char *chosen_services;
+
+void ls_choose_services(const char *services)
+{
+  chosen_services = services;
+}
+
 struct lm_probe *ls_try_open(const char *kind, const char *name, const char *settings,
                              const char *shapes, uint32_t threads, struct lm_error *error)
 {
@@ -38,6 +45,7 @@ struct lm_probe *ls_try_open(const char *kind, const char *name, const char *set
                                               .kind = lm_kind_parse(kind),
                                               .name = name,
                                               .settings = settings,
+                                              .services = chosen_services,
                                               .threads = threads,
                                               .observer = &observer},
                                      .shapes = shapes};

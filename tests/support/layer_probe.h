@@ -14,6 +14,8 @@ struct lm_probe *ls_open(const char *kind, const char *name, const char *setting
 /** The same; NULL when the plugin refuses, and *error then says why. */
 struct lm_probe *ls_try_open(const char *kind, const char *name, const char *settings,
                              const char *shapes, uint32_t threads, struct lm_error *error);
+/** Services for all instances that this test makes from now on, "{conv: conv_onednn}"; borrowed. */
+void ls_choose_services(const char *services);
 /** Another probe of the same instance, for other shapes. */
 struct lm_probe *ls_open_beside(const struct lm_probe *first, const char *shapes);
 

@@ -49,6 +49,33 @@ static inline int32_t lamina_epilogue_apply(const struct lamina_epilogue *epilog
   return epilogue == NULL ? LAMINA_OK : epilogue->apply(epilogue->self, first, count);
 }
 
+/** What the body of lamina_epilogue_all() needs. */
+struct lamina_epilogue_job_ {
+  const struct lamina_epilogue *epilogue;
+};
+
+static inline int32_t lamina_epilogue_body_(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  const struct lamina_epilogue_job_ *job = (const struct lamina_epilogue_job_ *)arg;
+  (void)lane;
+  return lamina_epilogue_apply(job->epilogue, begin, end - begin);
+}
+
+/**
+ * Hands over all `count` elements of a tensor at its end, for code that does not have them piece
+ * by piece; epilogue NULL does nothing. Not inside a parallel body. [compute]
+ */
+static inline int32_t lamina_epilogue_all(struct lamina_call *call,
+                                          const struct lamina_epilogue *epilogue, int64_t count)
+{
+  struct lamina_epilogue_job_ job;
+  job.epilogue = epilogue;
+  if (epilogue == NULL) {
+    return LAMINA_OK;
+  }
+  return lamina_parallel_for(call, count, 16384, lamina_epilogue_body_, &job);
+}
+
 #ifdef __cplusplus
 }
 #endif

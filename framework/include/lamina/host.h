@@ -85,6 +85,7 @@ struct lamina_host {
   uint32_t (*count)(const struct lamina_call *call, uint32_t what);
   const struct lamina_epilogue *(*epilogue)(struct lamina_call *call, uint32_t what,
                                             uint32_t index);
+  int32_t (*chosen_service)(struct lamina_call *call, const char *id, const void **out);
 };
 
 /**

@@ -22,6 +22,7 @@ struct conv_transpose2d {
   struct lamina_i64s kernel, stride, padding, dilation, output_padding;
   int32_t bias;
   const struct lamina_gemm *gemm;
+  const struct lamina_conv *conv;
 };
 
 static const struct lamina_setting settings[] = {
@@ -45,7 +46,7 @@ static int32_t setup(void *instance, struct lamina_call *call)
 {
   struct conv_transpose2d *self = instance;
   self->gemm = lamina_service(call, LAMINA_GEMM_ID);
-  return self->gemm == NULL ? LAMINA_E_MISSING : LAMINA_OK;
+  return self->gemm == NULL ? LAMINA_E_MISSING : lm_convolution_choose(call, &self->conv);
 }
 
 /* The window that leads from an axis of y (in) to an axis of x (out). */
@@ -93,7 +94,8 @@ static int32_t convolution_of(const struct conv_transpose2d *self, struct lamina
                                .c = self->filters,
                                .k = lm_window_channels(x, AXES),
                                .groups = self->groups,
-                               .gemm = self->gemm};
+                               .gemm = self->gemm,
+                               .conv = self->conv};
   LAMINA_TRY(window_of(self, call, 0, x->dims[1], &v->h));
   LAMINA_TRY(window_of(self, call, 1, x->dims[2], &v->w));
   if (v->k == 0) {

@@ -18,8 +18,10 @@
 
 #include <stdbool.h>
 
+#include <lamina/conv.h>
 #include <lamina/epilogue.h>
 #include <lamina/gemm.h>
+#include <lamina/service.h>
 
 #include "window.h"
 
@@ -30,6 +32,7 @@ struct lm_convolution {
   int64_t c, k, groups; /* input and output channels */
   bool circular;        /* windows wrap around at borders instead of reading zeros */
   const struct lamina_gemm *gemm;
+  const struct lamina_conv *conv; /* computes instead of the code here; NULL: nobody does */
 };
 
 /** Refuses channels that the groups do not divide, and weights that no memory holds. */
@@ -102,6 +105,28 @@ int32_t lm_convolution_weight_gradient(const struct lm_convolution *v, struct la
 int32_t lm_convolution_add_parts(const struct lm_convolution *v, struct lamina_call *call,
                                  const struct lm_convolution_task *task, const float *sums,
                                  int64_t parts);
+
+/** Asks for the service `conv`: *out is NULL unless the experiment chose one. [setup] */
+static inline int32_t lm_convolution_choose(struct lamina_call *call,
+                                            const struct lamina_conv **out)
+{
+  const void *found = NULL;
+  LAMINA_TRY(lamina_chosen_service(call, LAMINA_CONV_ID, &found));
+  *out = found;
+  return LAMINA_OK;
+}
+
+/** Whether the service `conv` computes this one: it is there, and has borders of zeros only. */
+static inline bool lm_convolution_is_served(const struct lm_convolution *v)
+{
+  return v->conv != NULL && !v->circular && lm_convolution_pixels(v) > 0;
+}
+
+/** The passes of one that is served; pass: LAMINA_CONV_FORWARD and so on. served.c */
+void lm_served_scratch(const struct lm_convolution *v, uint32_t pass,
+                       struct lm_convolution_scratch *out);
+int32_t lm_served_run(const struct lm_convolution *v, struct lamina_call *call, uint32_t pass,
+                      const struct lm_convolution_task *task);
 
 /** Bytes for lm_gemm run_alone(), and then whole alignments. */
 static inline uint64_t lm_gemm_alone_bytes(const struct lamina_gemm *gemm, int64_t m, int64_t n,

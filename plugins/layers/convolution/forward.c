@@ -84,6 +84,10 @@ static uint64_t gathered_bytes(const struct job *job)
 void lm_convolution_forward_scratch(const struct lm_convolution *v,
                                     struct lm_convolution_scratch *out)
 {
+  if (lm_convolution_is_served(v)) {
+    lm_served_scratch(v, LAMINA_CONV_FORWARD, out);
+    return;
+  }
   struct job job = job_of(v);
   if (is_pointwise(v)) {
     struct lamina_gemm_scratch gemm = product_scratch(v, v->c);
@@ -207,6 +211,9 @@ static int32_t gather_and_multiply(struct job *job)
 int32_t lm_convolution_forward(const struct lm_convolution *v, struct lamina_call *call,
                                const struct lm_convolution_task *task)
 {
+  if (lm_convolution_is_served(v)) {
+    return lm_served_run(v, call, LAMINA_CONV_FORWARD, task);
+  }
   struct job job = job_of(v);
   int64_t pixels = lm_convolution_pixels(v);
   job.call = call;

@@ -90,6 +90,10 @@ static uint64_t patch_bytes(const struct job *job)
 void lm_convolution_input_scratch(const struct lm_convolution *v,
                                   struct lm_convolution_scratch *out)
 {
+  if (lm_convolution_is_served(v)) {
+    lm_served_scratch(v, LAMINA_CONV_INPUT_GRADIENT, out);
+    return;
+  }
   struct job job = job_of(v);
   if (lm_depthwise_fits(v)) {
     *out = (struct lm_convolution_scratch){0, 0};
@@ -198,6 +202,9 @@ static int32_t scatter_images(void *arg, int64_t begin, int64_t end, uint32_t la
 int32_t lm_convolution_input_gradient(const struct lm_convolution *v, struct lamina_call *call,
                                       const struct lm_convolution_task *task)
 {
+  if (lm_convolution_is_served(v)) {
+    return lm_served_run(v, call, LAMINA_CONV_INPUT_GRADIENT, task);
+  }
   struct job job = job_of(v);
   job.call = call;
   job.task = task;

@@ -16,7 +16,7 @@ int32_t lm_convolution_layer_setup(struct lm_convolution_layer *self, struct lam
 {
   self->axes = axes;
   self->gemm = lamina_service(call, LAMINA_GEMM_ID);
-  return self->gemm == NULL ? LAMINA_E_MISSING : LAMINA_OK;
+  return self->gemm == NULL ? LAMINA_E_MISSING : lm_convolution_choose(call, &self->conv);
 }
 
 /* The convolution of an input of this type. */
@@ -37,7 +37,8 @@ static int32_t convolution_of(const struct lm_convolution_layer *self, struct la
                                .k = self->filters,
                                .groups = self->groups,
                                .circular = self->border == CIRCULAR,
-                               .gemm = self->gemm};
+                               .gemm = self->gemm,
+                               .conv = self->conv};
   return lm_convolution_check(call, v);
 }
 

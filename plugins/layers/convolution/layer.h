@@ -15,6 +15,7 @@ struct lm_convolution_layer {
   int32_t same, border, bias;
   uint32_t axes; /* 1 or 2, from setup */
   const struct lamina_gemm *gemm;
+  const struct lamina_conv *conv; /* NULL unless the experiment chose one */
 };
 
 /** Its settings. */

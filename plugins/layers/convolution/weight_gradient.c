@@ -49,6 +49,10 @@ static uint64_t patch_bytes(const struct job *job)
 void lm_convolution_weight_scratch(const struct lm_convolution *v,
                                    struct lm_convolution_scratch *out)
 {
+  if (lm_convolution_is_served(v)) {
+    lm_served_scratch(v, LAMINA_CONV_WEIGHT_GRADIENT, out);
+    return;
+  }
   if (lm_depthwise_fits(v)) {
     lm_depthwise_weight_scratch(v, out);
     return;
@@ -163,6 +167,9 @@ int32_t lm_convolution_add_parts(const struct lm_convolution *v, struct lamina_c
 int32_t lm_convolution_weight_gradient(const struct lm_convolution *v, struct lamina_call *call,
                                        const struct lm_convolution_task *task)
 {
+  if (lm_convolution_is_served(v)) {
+    return lm_served_run(v, call, LAMINA_CONV_WEIGHT_GRADIENT, task);
+  }
   struct job job = job_of(v);
   if (lm_depthwise_fits(v)) {
     return lm_depthwise_weight_gradient(v, call, task);

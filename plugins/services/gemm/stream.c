@@ -23,9 +23,16 @@ enum {
 
 typedef float lanes_type __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 
+/** The loops below for one instruction set. */
+struct loops {
+  void (*stream)(const struct lamina_gemm_task *task, int64_t begin, int64_t end, int64_t j,
+                 int64_t n);
+  void (*dots)(const struct lamina_gemm_task *task, int64_t begin, int64_t end);
+};
+
 struct job {
   const struct lamina_gemm_task *task;
-  bool fast; /* AVX2 is there */
+  const struct loops *loops;
   const struct lamina_epilogue *epilogue;
 };
 
@@ -146,33 +153,38 @@ INLINE void dots(const struct lamina_gemm_task *task, int64_t begin, int64_t end
   }
 }
 
+/* The same loops, and the same bits, for several instruction sets. */
+#define LOOPS(name, ...)                                                                    \
+  __VA_ARGS__ static void stream_##name(const struct lamina_gemm_task *task, int64_t begin, \
+                                        int64_t end, int64_t j, int64_t n)                  \
+  {                                                                                         \
+    stream(task, begin, end, j, n);                                                         \
+  }                                                                                         \
+  __VA_ARGS__ static void dots_##name(const struct lamina_gemm_task *task, int64_t begin,   \
+                                      int64_t end)                                          \
+  {                                                                                         \
+    dots(task, begin, end);                                                                 \
+  }                                                                                         \
+  static const struct loops name = {stream_##name, dots_##name}
+
+LOOPS(portable);
 #ifdef LM_GEMM_X86
-#define AVX2 __attribute__((target("avx2,fma")))
-#else
-#define AVX2
+LOOPS(avx2, __attribute__((target("avx2,fma"))));
+LOOPS(avx512, __attribute__((target("avx512f,avx512vl,fma"))));
 #endif
 
-/* The same loops for two instruction sets. */
-AVX2 static void stream_avx2(const struct lamina_gemm_task *task, int64_t begin, int64_t end,
-                             int64_t j, int64_t n)
+static const struct loops *loops_of(const struct lm_gemm_kernel *kernel)
 {
-  stream(task, begin, end, j, n);
-}
-
-static void stream_any(const struct lamina_gemm_task *task, int64_t begin, int64_t end, int64_t j,
-                       int64_t n)
-{
-  stream(task, begin, end, j, n);
-}
-
-AVX2 static void dots_avx2(const struct lamina_gemm_task *task, int64_t begin, int64_t end)
-{
-  dots(task, begin, end);
-}
-
-static void dots_any(const struct lamina_gemm_task *task, int64_t begin, int64_t end)
-{
-  dots(task, begin, end);
+#ifdef LM_GEMM_X86
+  if (kernel == &lm_gemm_avx512) {
+    return &avx512;
+  }
+  if (kernel == &lm_gemm_avx2) {
+    return &avx2;
+  }
+#endif
+  (void)kernel;
+  return &portable;
 }
 
 /* Few rows: a chunk is a range of columns. */
@@ -180,7 +192,7 @@ static int32_t columns_body(void *arg, int64_t begin, int64_t end, uint32_t lane
 {
   (void)lane;
   const struct job *job = arg;
-  (job->fast ? stream_avx2 : stream_any)(job->task, 0, job->task->m, begin, end - begin);
+  job->loops->stream(job->task, 0, job->task->m, begin, end - begin);
   return finish_columns(job, begin, end);
 }
 
@@ -190,7 +202,7 @@ static int32_t rows_body(void *arg, int64_t begin, int64_t end, uint32_t lane)
   (void)lane;
   const struct job *job = arg;
   for (int64_t i = begin; i < end; i++) {
-    (job->fast ? stream_avx2 : stream_any)(job->task, i, i + 1, 0, job->task->n);
+    job->loops->stream(job->task, i, i + 1, 0, job->task->n);
   }
   return lamina_epilogue_apply(job->epilogue, begin * job->task->n, (end - begin) * job->task->n);
 }
@@ -199,7 +211,7 @@ static int32_t dots_body(void *arg, int64_t begin, int64_t end, uint32_t lane)
 {
   (void)lane;
   const struct job *job = arg;
-  (job->fast ? dots_avx2 : dots_any)(job->task, begin, end);
+  job->loops->dots(job->task, begin, end);
   return finish_columns(job, begin, end);
 }
 
@@ -214,7 +226,7 @@ bool lm_gemm_stream(const struct lm_gemm_kernel *kernel, struct lamina_call *cal
                     const struct lamina_gemm_task *task, int32_t *status)
 {
   struct job job = {
-      .task = task, .fast = kernel != &lm_gemm_portable, .epilogue = lamina_gemm_epilogue(task)};
+      .task = task, .loops = loops_of(kernel), .epilogue = lamina_gemm_epilogue(task)};
   bool straight = task->b_column == 1 && task->n >= LEAST_COLUMNS;
   if (straight && task->m <= MOST_ROWS) {
     *status = lamina_parallel_for(call, task->n, grain(task->k * task->m, CHUNK_COLUMNS),

@@ -60,6 +60,30 @@ Test(host, says_which_service_there_is_not)
   ls_net_release(&net);
 }
 
+/* A service that a plugin can do without is there only when the experiment says so. */
+Test(host, finds_a_service_that_must_be_chosen_only_when_it_was)
+{
+  static const struct {
+    const char *yaml, *id;
+    enum lamina_status status;
+    bool found;
+  } rows[] = {
+      {DATA MODEL REST, LAMINA_GEMM_ID, LAMINA_OK, false},
+      {DATA MODEL REST, "no id", LAMINA_OK, false},
+      {DATA "services: {gemm: gemm}\n" MODEL REST, LAMINA_GEMM_ID, LAMINA_OK, true},
+      {DATA "services: {gemm: gemm}\n" MODEL REST, "lamina.gemm/9", LAMINA_E_MISSING, false},
+  };
+  for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    struct ls_net net = {0};
+    const void *service = &net;
+    cr_assert_eq(ls_net_build(&net, rows[i].yaml, 1), LAMINA_OK, "%s", net.error.text);
+    cr_expect_eq(lm_service_chosen(&net.experiment->host, rows[i].id, &service, &net.error),
+                 rows[i].status, "row %zu: %s", i, net.error.text);
+    cr_expect_eq(service != NULL, rows[i].found, "row %zu", i);
+    ls_net_release(&net);
+  }
+}
+
 Test(host, puts_another_plugin_in_the_place_of_a_service)
 {
   static const struct ls_refusal rows[] = {

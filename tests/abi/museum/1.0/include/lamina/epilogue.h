@@ -3,7 +3,7 @@
  *
  * In infer() it says lamina_may_fuse() of a tensor; in the pass it asks for the tensor's
  * epilogue and hands every finished piece over. The elementwise layers beside it then run while
- * the piece is in the cache. What they are is the host's affair; see lamina/pointwise.h.
+ * the piece is in the cache. What they are is the host's affair; see lamina/span.h.
  */
 #ifndef LAMINA_EPILOGUE_H
 #define LAMINA_EPILOGUE_H
@@ -47,6 +47,33 @@ static inline int32_t lamina_epilogue_apply(const struct lamina_epilogue *epilog
                                             int64_t count)
 {
   return epilogue == NULL ? LAMINA_OK : epilogue->apply(epilogue->self, first, count);
+}
+
+/** What the body of lamina_epilogue_all() needs. */
+struct lamina_epilogue_job_ {
+  const struct lamina_epilogue *epilogue;
+};
+
+static inline int32_t lamina_epilogue_body_(void *arg, int64_t begin, int64_t end, uint32_t lane)
+{
+  const struct lamina_epilogue_job_ *job = (const struct lamina_epilogue_job_ *)arg;
+  (void)lane;
+  return lamina_epilogue_apply(job->epilogue, begin, end - begin);
+}
+
+/**
+ * Hands over all `count` elements of a tensor at its end, for code that does not have them piece
+ * by piece; epilogue NULL does nothing. Not inside a parallel body. [compute]
+ */
+static inline int32_t lamina_epilogue_all(struct lamina_call *call,
+                                          const struct lamina_epilogue *epilogue, int64_t count)
+{
+  struct lamina_epilogue_job_ job;
+  job.epilogue = epilogue;
+  if (epilogue == NULL) {
+    return LAMINA_OK;
+  }
+  return lamina_parallel_for(call, count, 16384, lamina_epilogue_body_, &job);
 }
 
 #ifdef __cplusplus

@@ -126,27 +126,10 @@ static inline int32_t lamina_gemm_begin(const struct lamina_gemm_task *task)
   return 1;
 }
 
-/** What the body of lamina_gemm_end() needs. */
-struct lamina_gemm_end_job_ {
-  const struct lamina_epilogue *epilogue;
-};
-
-static inline int32_t lamina_gemm_end_body_(void *arg, int64_t begin, int64_t end, uint32_t lane)
-{
-  const struct lamina_gemm_end_job_ *job = (const struct lamina_gemm_end_job_ *)arg;
-  (void)lane;
-  return lamina_epilogue_apply(job->epilogue, begin, end - begin);
-}
-
 /** For services over a library that knows no epilogue: applies it to the whole of C at the end. */
 static inline int32_t lamina_gemm_end(struct lamina_call *call, const struct lamina_gemm_task *task)
 {
-  struct lamina_gemm_end_job_ job;
-  job.epilogue = lamina_gemm_epilogue(task);
-  if (job.epilogue == NULL) {
-    return LAMINA_OK;
-  }
-  return lamina_parallel_for(call, task->m * task->n, 16384, lamina_gemm_end_body_, &job);
+  return lamina_epilogue_all(call, lamina_gemm_epilogue(task), task->m * task->n);
 }
 
 #ifdef __cplusplus

@@ -53,8 +53,9 @@ enum {
 
 /** Bits of lamina_mode(). */
 enum {
-  LAMINA_MODE_TRAIN = 1, /* behave as in training: drop units, use batch statistics */
-  LAMINA_MODE_KEEP = 2   /* a backward follows: fill the saved tensors */
+  LAMINA_MODE_TRAIN = 1,   /* behave as in training: drop units, use batch statistics */
+  LAMINA_MODE_KEEP = 2,    /* a backward follows: fill the saved tensors */
+  LAMINA_MODE_OBSERVED = 4 /* the layer's observer has seen every element: lamina/span.h */
 };
 
 enum { LAMINA_LOG_DEBUG = 0, LAMINA_LOG_INFO = 1, LAMINA_LOG_WARNING = 2 };
@@ -84,6 +85,7 @@ struct lamina_host {
   uint32_t (*count)(const struct lamina_call *call, uint32_t what);
   const struct lamina_epilogue *(*epilogue)(struct lamina_call *call, uint32_t what,
                                             uint32_t index);
+  int32_t (*chosen_service)(struct lamina_call *call, const char *id, const void **out);
 };
 
 /**

@@ -27,6 +27,19 @@ struct lamina_service {
   const void *(*extension)(const char *id);
 };
 
+/**
+ * The table of a service that a plugin can do without: only the plugin that the experiment's
+ * `services:` map names for it is asked, and otherwise there is none. [setup]
+ *
+ * @param out  borrowed for the life of the instance; NULL when the map has no such name
+ * @return otherwise what went wrong, and the host has recorded the sentence
+ */
+static inline int32_t lamina_chosen_service(struct lamina_call *call, const char *id,
+                                            const void **out)
+{
+  return call->host->chosen_service(call, id, out);
+}
+
 /** Defines a service plugin; arguments as of LAMINA_LAYER. */
 #define LAMINA_SERVICE(...) LAMINA_SERVICE_(__VA_ARGS__)
 #define LAMINA_SERVICE_(name, version, summary, T, rows, n, ...)     \

@@ -170,7 +170,7 @@ int32_t lamina_mock_scratch(struct lamina_mock *mock, uint64_t shared, uint64_t 
 /** Not 0 while nobody has written beside it. */
 int32_t lamina_mock_scratch_intact(const struct lamina_mock *mock);
 
-/** What lamina_service() answers, by id; NULL: nothing. */
+/** What lamina_service() and lamina_chosen_service() answer, by id; NULL: nothing. */
 void lamina_mock_services(struct lamina_mock *mock, const void *(*find)(const char *id));
 
 /** The status of the last lamina_fail(), LAMINA_OK if there was none; *text gets its sentence. */
