@@ -79,4 +79,40 @@ enum lamina_status lm_build_node(struct lm_experiment *experiment, struct lm_ite
                                  enum lm_node_kind kind, struct lm_node **out,
                                  struct lm_error *error) LM_MUST_CHECK;
 
+/** Refuses names of nodes and parts that could not be written in references and patterns. */
+enum lamina_status lm_build_check_name(const char *name, const char *what,
+                                       const struct lm_where *where,
+                                       struct lm_error *error) LM_MUST_CHECK;
+
+/** Adds the nodes of a list. */
+enum lamina_status lm_build_chain(struct lm_experiment *experiment, const struct lm_value *list,
+                                  struct lm_error *error) LM_MUST_CHECK;
+
+/** Adds the nodes of a map of lists, and notes which is whose. */
+enum lamina_status lm_build_parts(struct lm_experiment *experiment, const struct lm_value *map,
+                                  struct lm_error *error) LM_MUST_CHECK;
+
+/** Refuses a node that reads, or shares with, one of a later part. */
+enum lamina_status lm_build_check_order(const struct lm_experiment *experiment, uint32_t node,
+                                        struct lm_error *error) LM_MUST_CHECK;
+
+/** Finds a part. LAMINA_E_INVALID with the nearest spelling, or that there are none. */
+enum lamina_status lm_build_find_part(const struct lm_experiment *experiment, const char *name,
+                                      const struct lm_part **out,
+                                      struct lm_error *error) LM_MUST_CHECK;
+
+/**
+ * Takes everything but one part away from a model that is built and inferred on the fields of its
+ * own data: see struct lm_experiment_options.
+ */
+enum lamina_status lm_build_part_alone(struct lm_experiment *experiment,
+                                       const struct lm_experiment_options *options,
+                                       struct lm_error *error) LM_MUST_CHECK;
+
+/** Data sets of the section for predictions, and transforms and sources for what data there is. */
+enum lamina_status lm_build_part_data(struct lm_experiment *experiment,
+                                      struct lm_error *error) LM_MUST_CHECK;
+enum lamina_status lm_build_fields(struct lm_experiment *experiment,
+                                   struct lm_error *error) LM_MUST_CHECK;
+
 #endif

@@ -85,6 +85,10 @@ static enum lamina_status add_transform(struct lm_experiment *experiment, struct
     LM_TRY(lm_value_text(chosen, "field", &field, error));
   }
   int32_t index = lm_dataset_field(experiment->train_data, field);
+  if (index < 0 && experiment->part != NULL) { /* the part reads something else */
+    experiment->transforms.left_out++;
+    return LAMINA_OK;
+  }
   if (index < 0) {
     const struct lm_dataset *data = experiment->train_data;
     (void)lm_fail_at(error, LAMINA_E_INVALID, chosen != NULL ? &chosen->where : &item.spec.where,
@@ -118,9 +122,9 @@ static enum lamina_status add_sources(struct lm_experiment *experiment,
   return LAMINA_OK;
 }
 
-static enum lamina_status build_fields(struct lm_experiment *experiment,
-                                       struct lm_value *transforms, struct lm_error *error)
+enum lamina_status lm_build_fields(struct lm_experiment *experiment, struct lm_error *error)
 {
+  struct lm_value *section = lm_value_get(lm_config_root(experiment->config), "data");
   struct lm_dataset *data = experiment->train_data;
   struct lm_shape *records = lm_alloc(data->n_fields, sizeof *records);
   struct lm_items items;
@@ -136,7 +140,7 @@ static enum lamina_status build_fields(struct lm_experiment *experiment,
       records[i].type.dt_bits = 32;
     }
   }
-  lm_items_of(transforms, &items);
+  lm_items_of(lm_value_get(section, "transforms"), &items);
   for (size_t i = 0; i < items.count && status == LAMINA_OK; i++) {
     status = add_transform(experiment, items.items[i], records, error);
   }
@@ -196,5 +200,11 @@ enum lamina_status lm_build_data(struct lm_experiment *experiment,
   } else {
     LM_TRY(build_datasets(experiment, data, options->predict_only, error));
   }
-  return build_fields(experiment, lm_value_get(data, "transforms"), error);
+  return lm_build_fields(experiment, error);
+}
+
+enum lamina_status lm_build_part_data(struct lm_experiment *experiment, struct lm_error *error)
+{
+  struct lm_value *data = lm_value_get(lm_config_root(experiment->config), "data");
+  return build_datasets(experiment, data, true, error);
 }

@@ -26,6 +26,7 @@ void lm_experiment_free(struct lm_experiment *experiment)
   lm_free(experiment->initializers);
   lm_free(experiment->regularizers);
   lm_free(experiment->nodes);
+  lm_free(experiment->parts);
   lm_instance_free(experiment->optimizer);
   lm_instance_free(experiment->schedule);
   lm_inference_free(experiment->inference);
@@ -79,6 +80,23 @@ static enum lamina_status check_sections(struct lm_experiment *experiment, struc
   return LAMINA_OK;
 }
 
+static enum lamina_status infer(struct lm_experiment *experiment, struct lm_error *error)
+{
+  LM_TRY(lm_graph_sort(experiment->graph, error));
+  return lm_graph_infer(experiment->graph, experiment->train.batch, &experiment->inference, error);
+}
+
+/* The whole model is inferred first, which tells the shapes of what crosses into the part. */
+static enum lamina_status build_part(struct lm_experiment *experiment,
+                                     const struct lm_experiment_options *options,
+                                     struct lm_error *error)
+{
+  LM_TRY(infer(experiment, error));
+  LM_TRY(lm_build_part_alone(experiment, options, error));
+  LM_TRY(infer(experiment, error));
+  return lm_build_initializers(experiment, error);
+}
+
 static enum lamina_status build(struct lm_experiment *experiment,
                                 const struct lm_experiment_options *options, struct lm_error *error)
 {
@@ -89,6 +107,9 @@ static enum lamina_status build(struct lm_experiment *experiment,
   LM_TRY(lm_graph_create(&experiment->host, &experiment->graph, error));
   LM_TRY(lm_build_data(experiment, options, error));
   LM_TRY(lm_build_model(experiment, error));
+  if (options->part != NULL) {
+    return build_part(experiment, options, error);
+  }
   if (!predict_only) {
     /* Metrics first: of a metric and a loss of one name, the metric's is a key of the logs. */
     LM_TRY(lm_build_metrics(experiment, error));
@@ -96,8 +117,7 @@ static enum lamina_status build(struct lm_experiment *experiment,
     LM_TRY(lm_build_monitor(experiment, error));
     LM_TRY(lm_build_optimizer(experiment, error));
   }
-  LM_TRY(lm_graph_sort(experiment->graph, error));
-  LM_TRY(lm_graph_infer(experiment->graph, experiment->train.batch, &experiment->inference, error));
+  LM_TRY(infer(experiment, error));
   LM_TRY(lm_build_freeze(experiment, error));
   LM_TRY(lm_build_initializers(experiment, error));
   if (predict_only) {

@@ -43,6 +43,13 @@ struct lm_scheduled {
   double value;                         /* as the file has it, which evaluation uses */
 };
 
+/** A named piece of the model: layers that follow each other in the order of the file. */
+struct lm_part {
+  const char *name; /* borrowed from the configuration */
+  struct lm_where where;
+  uint32_t first, count; /* nodes */
+};
+
 struct lm_experiment {
   struct lm_config *config; /* owned */
   struct lm_host host;
@@ -59,7 +66,11 @@ struct lm_experiment {
   uint32_t n_losses, n_metrics;
   uint32_t losses[LM_MAX_FACTS], metrics[LM_MAX_FACTS]; /* node indices */
   uint32_t outputs[LM_MAX_FACTS]; /* nodes whose output no other layer reads */
+  uint32_t which[LM_MAX_FACTS];   /* of each, which of its outputs it is: 0 in whole models */
   uint32_t n_outputs;
+  struct lm_part *parts;                    /* in the order of the file */
+  uint32_t n_parts;                         /* 0: the model is one list */
+  const char *part;                         /* the only part that is built; NULL: all */
   struct lm_instance *optimizer, *schedule; /* schedule NULL: constant */
   struct lm_experiment_regularizer *regularizers;
   uint32_t n_regularizers;
@@ -81,6 +92,13 @@ struct lm_experiment_options {
      plugin and files are not looked for; borrowed; or NULL. */
   const struct lm_declared_field *fields;
   uint32_t n_fields;
+  /* With fields, which then are those of the data that the model was made for: only this part of
+     the model is built. What crosses into it, named as the layer's output is (z, or split.1), takes
+     the place of fields of data; its outputs are what crosses out of it or, if nothing does, what no
+     layer reads. Records are the caller's, or with part_of_data those of data.train, whose
+     field `input` may stand for the one thing that crosses into the part. */
+  const char *part;
+  bool part_of_data;
 };
 
 /**
@@ -94,6 +112,9 @@ enum lamina_status lm_experiment_create(struct lm_config *config,
                                         struct lm_experiment **out,
                                         struct lm_error *error) LM_MUST_CHECK;
 void lm_experiment_free(struct lm_experiment *experiment);
+
+/** The part that a node belongs to; NULL for losses, metrics and models that are one list. */
+const struct lm_part *lm_experiment_part_of(const struct lm_experiment *experiment, uint32_t node);
 
 /** Reads the data; class counts that only the data knows are then checked against the model. */
 enum lamina_status lm_experiment_open_data(struct lm_experiment *experiment,

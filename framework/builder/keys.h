@@ -20,7 +20,7 @@ enum lm_form {
   LM_FORM_TRAIN,         /* lm_train_table, and the two tables in it */
   LM_FORM_PLUGIN,        /* a plugin of the kind: a name or {name: {settings}} */
   LM_FORM_ITEMS,         /* the same beside the host's keys, or a list of such items */
-  LM_FORM_CHAIN,         /* a list of such items, not empty */
+  LM_FORM_CHAIN,         /* a list of such items, not empty, or a map of such lists */
   LM_FORM_PLUGIN_MAP     /* from names to plugins of the kind */
 };
 

@@ -1,5 +1,6 @@
 /*
- * The `model:`, `loss:` and `metrics:` sections: lists of items that become nodes.
+ * The `model:`, `loss:` and `metrics:` sections: lists of items that become nodes. A model may be
+ * several such lists with names, see parts.c.
  *
  * Names are resolved after all nodes are there, so that an item may read a later one; the
  * graph finds the order and refuses cycles.
@@ -26,17 +27,24 @@ static int32_t find_named(const struct lm_graph *graph, const char *name, bool m
   return -1;
 }
 
+enum lamina_status lm_build_check_name(const char *name, const char *what,
+                                       const struct lm_where *where, struct lm_error *error)
+{
+  size_t length = strlen(name);
+  size_t good = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+  if (length > 0 && length <= 63 && good == length) {
+    return LAMINA_OK;
+  }
+  return lm_fail_at(error, LAMINA_E_INVALID, where,
+                    "%s is named '%s', expected letters, digits, '_' and '-', at most 63", what,
+                    name);
+}
+
 static enum lamina_status check_name(const struct lm_experiment *experiment, const char *name,
                                      bool metric, const struct lm_where *where,
                                      struct lm_error *error)
 {
-  size_t length = strlen(name);
-  size_t good = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
-  if (length == 0 || length > 63 || good != length) {
-    return lm_fail_at(error, LAMINA_E_INVALID, where,
-                      "a node is named '%s', expected letters, digits, '_' and '-', at most 63",
-                      name);
-  }
+  LM_TRY(lm_build_check_name(name, "a node", where, error));
   if (lm_graph_find_source(experiment->graph, name) >= 0) {
     return lm_fail_at(error, LAMINA_E_INVALID, where,
                       "a node is named '%s', which is a field of the data", name);
@@ -255,13 +263,13 @@ static enum lamina_status read_share(struct lm_experiment *experiment, const str
   return LAMINA_OK;
 }
 
-static enum lamina_status add_nodes(struct lm_experiment *experiment, struct lm_value *model,
-                                    struct lm_error *error)
+enum lamina_status lm_build_chain(struct lm_experiment *experiment, const struct lm_value *list,
+                                  struct lm_error *error)
 {
-  for (size_t i = 0; i < model->count; i++) {
+  for (size_t i = 0; i < list->count; i++) {
     struct lm_item item;
     struct lm_node *node;
-    LM_TRY(lm_item_parse(model->items[i], "a node of the model", lm_item_keys(LAMINA_KIND_LAYER),
+    LM_TRY(lm_item_parse(list->items[i], "a node of the model", lm_item_keys(LAMINA_KIND_LAYER),
                          &item, error));
     LM_TRY(lm_build_node(experiment, &item, LM_NODE_LAYER, &node, error));
   }
@@ -304,6 +312,7 @@ static enum lamina_status connect_nodes(struct lm_experiment *experiment, struct
     LM_TRY(read_fuse(node_key(experiment, i, "fuse"), node, error));
     LM_TRY(read_share(experiment, node_key(experiment, i, "share"), node, error));
     LM_TRY(refuse_own_init(experiment, node_key(experiment, i, "init"), node, error));
+    LM_TRY(lm_build_check_order(experiment, i, error));
   }
   return LAMINA_OK;
 }
@@ -334,15 +343,19 @@ enum lamina_status lm_build_model(struct lm_experiment *experiment, struct lm_er
   char found[80];
   struct lm_value *root = lm_config_root(experiment->config);
   struct lm_value *model = lm_value_get(root, "model");
-  if (model == NULL || model->kind != LM_VALUE_LIST || model->count == 0) {
+  bool is_map = model != NULL && model->kind == LM_VALUE_MAP;
+  bool is_list = model != NULL && model->kind == LM_VALUE_LIST;
+  if ((!is_list && !is_map) || model->count == 0) {
     return lm_fail_at(error, LAMINA_E_INVALID, model == NULL ? &root->where : &model->where,
-                      "'model' is %s, expected a list of nodes",
+                      "'model' is %s, expected a list of nodes, or a map of named parts that are "
+                      "such lists",
                       model == NULL ? "missing"
-                      : model->kind == LM_VALUE_LIST
-                          ? "an empty list"
-                          : lm_value_describe(model, found, sizeof found));
+                      : is_list     ? "an empty list"
+                      : is_map      ? "an empty map"
+                                    : lm_value_describe(model, found, sizeof found));
   }
-  LM_TRY(add_nodes(experiment, model, error));
+  LM_TRY(is_map ? lm_build_parts(experiment, model, error)
+                : lm_build_chain(experiment, model, error));
   LM_TRY(connect_nodes(experiment, error));
   LM_TRY(lm_graph_sort(experiment->graph, error)); /* without cycles there is an output */
   return find_outputs(experiment, error);

@@ -1,10 +1,11 @@
 /*
  * What an experiment says about weights: `freeze:`, `init:`, regularizers, optimizer, schedule.
  *
- * Weights are known after inference; patterns are globs on "node/weight" and must match
- * something, so that a misspelt one is noticed.
+ * Weights are known after inference; patterns are globs on "node/weight", or with a part's name in
+ * front of it, and must match something, so that a misspelt one is noticed.
  */
 #include <fnmatch.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -46,6 +47,19 @@ static enum lamina_status refuse_pattern(const struct lm_experiment *experiment,
   return LAMINA_E_INVALID;
 }
 
+/* Whether a pattern means a weight: by "node/weight", or "part/node/weight" in a model of parts. */
+static bool matches(const struct lm_experiment *experiment, const char *pattern,
+                    const struct lm_parameter *parameter)
+{
+  char name[256];
+  const struct lm_part *part = lm_experiment_part_of(experiment, (uint32_t)parameter->node);
+  if (fnmatch(pattern, parameter->name, 0) == 0) {
+    return true;
+  }
+  (void)snprintf(name, sizeof name, "%s/%s", part == NULL ? "" : part->name, parameter->name);
+  return part != NULL && fnmatch(pattern, name, 0) == 0;
+}
+
 /* ---- freezing ---- */
 
 /* Freezes what matches; `node` -1 matches full names, else short names of that node. */
@@ -58,8 +72,8 @@ static enum lamina_status freeze_pattern(struct lm_experiment *experiment,
   LM_TRY(lm_value_text(value, "freeze", &pattern, error));
   for (uint32_t i = 0; i < experiment->graph->n_parameters; i++) {
     struct lm_parameter *parameter = experiment->graph->parameters[i];
-    const char *name = node < 0 ? parameter->name : short_name(parameter);
-    if ((node < 0 || parameter->node == node) && fnmatch(pattern, name, 0) == 0) {
+    if (node < 0 ? matches(experiment, pattern, parameter)
+                 : parameter->node == node && fnmatch(pattern, short_name(parameter), 0) == 0) {
       parameter->frozen = true;
       found = true;
     }
@@ -213,7 +227,7 @@ static enum lamina_status match_regularizer(struct lm_experiment *experiment,
   for (uint32_t i = 0; i < experiment->graph->n_parameters; i++) {
     const struct lm_parameter *parameter = experiment->graph->parameters[i];
     bool applies = text == NULL ? (parameter->flags & LAMINA_WEIGHT_DECAY) != 0
-                                : fnmatch(text, parameter->name, 0) == 0;
+                                : matches(experiment, text, parameter);
     regularizer->applies[i] = applies && !parameter->frozen;
     found = found || applies;
   }

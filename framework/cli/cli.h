@@ -23,8 +23,10 @@ struct lm_cli {
   size_t n_args;
   const char *sets[LM_CLI_SETS]; /* --set, --seed as a setting */
   size_t n_sets;
-  const char *run_dir, *plugin_path, *input, *output, *directory;
+  const char *run_dir, *plugin_path, *input, *output, *directory, *part;
   const char *settings, *shapes, *only, *skip, *format, *timeout; /* conform */
+  const char *out, *count, *grid, *dimensions, *interpolate, *samples, *encoder, *shape;
+  bool stretch; /* sample */
   bool strict, in_process, rules, quick;
   char seed[64];
   uint32_t threads; /* 0: as many as make sense */
@@ -57,6 +59,8 @@ enum lamina_status lm_command_summary(struct lm_cli *cli, struct lm_error *error
 enum lamina_status lm_command_plan(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_eval(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_predict(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_sample(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_latents(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_list(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_conform(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_inspect(struct lm_cli *cli, struct lm_error *error);
@@ -106,8 +110,16 @@ enum lamina_status lm_cli_experiment(struct lm_cli *cli, struct lm_experiment **
 enum lamina_status lm_cli_build(struct lm_cli *cli, struct lm_config *config, bool predict_only,
                                 struct lm_experiment **out, struct lm_error *error) LM_MUST_CHECK;
 
+/** The same with more to say; registry, pool and log of the options are filled in. */
+enum lamina_status lm_cli_build_as(struct lm_cli *cli, struct lm_config *config,
+                                   struct lm_experiment_options options, struct lm_experiment **out,
+                                   struct lm_error *error) LM_MUST_CHECK;
+
 /** Prints a text and releases it. */
 enum lamina_status lm_cli_print(struct lm_text *text, struct lm_error *error) LM_MUST_CHECK;
+
+/** Whether a text, such as a file's name, ends so. */
+bool lm_cli_ends_with(const char *text, const char *end);
 
 /** Checks the number of arguments. what: "an experiment file". */
 enum lamina_status lm_cli_want_args(const struct lm_cli *cli, size_t least, size_t most,

@@ -1,6 +1,7 @@
 /*
  * lamina summary --dot: the graph as Graphviz draws it. Fields of the data are ellipses, layers
- * boxes, losses and metrics round boxes; a dashed line joins nodes that share weights.
+ * boxes, losses and metrics round boxes; a dashed line joins nodes that share weights, and a frame
+ * is around each part of the model.
  */
 #include "cli/cli.h"
 
@@ -35,6 +36,18 @@ static void add_edges(struct lm_text *out, const struct lm_experiment *experimen
   }
 }
 
+static void add_parts(struct lm_text *out, const struct lm_experiment *experiment)
+{
+  for (uint32_t i = 0; i < experiment->n_parts; i++) {
+    const struct lm_part *part = &experiment->parts[i];
+    lm_text_addf(out, "  subgraph cluster_%u {\n    label=\"%s\";\n   ", i, part->name);
+    for (uint32_t k = 0; k < part->count; k++) {
+      lm_text_addf(out, " n%u;", part->first + k);
+    }
+    lm_text_add(out, "\n  }\n");
+  }
+}
+
 void lm_cli_dot_text(const struct lm_experiment *experiment, struct lm_text *out)
 {
   char shape[160];
@@ -48,6 +61,7 @@ void lm_cli_dot_text(const struct lm_experiment *experiment, struct lm_text *out
   for (uint32_t i = 0; i < experiment->graph->n_nodes; i++) {
     add_vertex(out, experiment, experiment->graph->order[i]);
   }
+  add_parts(out, experiment);
   for (uint32_t i = 0; i < experiment->graph->n_nodes; i++) {
     add_edges(out, experiment, experiment->graph->order[i]);
   }

@@ -13,6 +13,7 @@ void lm_opened_close(struct lm_opened *opened)
   lm_experiment_free(opened->experiment);
   lm_config_free(opened->config);
   lm_config_free(opened->other);
+  lm_field_list_release(&opened->fields);
   lm_safetensors_free(opened->file);
   *opened = (struct lm_opened){0};
 }
@@ -39,7 +40,7 @@ enum lamina_status lm_opened_take_data(struct lm_opened *opened, const char *pat
   return lm_config_set(opened->config, root, "data", data) ? LAMINA_OK : lm_fail_memory(error, 0);
 }
 
-static bool ends_with(const char *text, const char *end)
+bool lm_cli_ends_with(const char *text, const char *end)
 {
   size_t length = strlen(text);
   size_t part = strlen(end);
@@ -63,11 +64,15 @@ static char *input_yaml(const char *input)
     return lm_format("data: {train: {%s}}\n", input);
   }
   struct lm_text text = {0};
-  bool is_idx = ends_with(input, "ubyte") || ends_with(input, "ubyte.gz") ||
-                ends_with(input, ".idx") || ends_with(input, ".idx.gz");
-  lm_text_add(&text, is_idx ? "data: {train: {idx: {images: " : "data: {train: {csv: {file: ");
+  bool is_idx = lm_cli_ends_with(input, "ubyte") || lm_cli_ends_with(input, "ubyte.gz") ||
+                lm_cli_ends_with(input, ".idx") || lm_cli_ends_with(input, ".idx.gz");
+  bool is_npy = lm_cli_ends_with(input, ".npy") || lm_cli_ends_with(input, ".npy.gz");
+  lm_text_addf(&text, "data: {train: {%s: ",
+               is_idx   ? "idx: {images"
+               : is_npy ? "npy: {input"
+                        : "csv: {file");
   lm_text_add_json_string(&text, input); /* a JSON string is a YAML string */
-  lm_text_add(&text, is_idx ? "}}}\n" : ", target: none}}}\n");
+  lm_text_add(&text, is_idx || is_npy ? "}}}\n" : ", target: none}}}\n");
   return lm_text_take(&text);
 }
 
@@ -107,18 +112,43 @@ static void tell_data(const struct lm_experiment *experiment, struct lm_error *e
   }
 }
 
+/* An engine with the file's weights, once the experiment is there. */
+static enum lamina_status make_engine(struct lm_opened *opened, bool of_data,
+                                      struct lm_error *error)
+{
+  enum lm_purpose purpose = of_data ? LM_TO_EVALUATE : LM_TO_PREDICT;
+  if (of_data) {
+    LM_TRY(lm_experiment_open_data(opened->experiment, error));
+  }
+  LM_TRY(lm_engine_create(opened->experiment, purpose, &opened->engine, error));
+  enum lamina_status status = lm_model_load(opened->file, opened->path, opened->experiment,
+                                            &opened->engine->store, false, error);
+  if (of_data && (status == LAMINA_E_INVALID || status == LAMINA_E_SHAPE)) {
+    tell_data(opened->experiment, error);
+  }
+  return status;
+}
+
 enum lamina_status lm_opened_build(struct lm_cli *cli, struct lm_opened *opened, bool predict_only,
                                    struct lm_error *error)
 {
   struct lm_config *config = opened->config;
   opened->config = NULL;
   LM_TRY(lm_cli_build(cli, config, predict_only, &opened->experiment, error));
-  LM_TRY(lm_experiment_open_data(opened->experiment, error));
-  LM_TRY(lm_engine_create(opened->experiment, LM_TO_EVALUATE, &opened->engine, error));
-  enum lamina_status status = lm_model_load(opened->file, opened->path, opened->experiment,
-                                            &opened->engine->store, false, error);
-  if (status == LAMINA_E_INVALID || status == LAMINA_E_SHAPE) {
-    tell_data(opened->experiment, error);
-  }
-  return status;
+  return make_engine(opened, true, error);
+}
+
+enum lamina_status lm_opened_build_part(struct lm_cli *cli, struct lm_opened *opened,
+                                        const char *part, bool of_data, struct lm_error *error)
+{
+  LM_TRY(lm_model_fields(opened->file, opened->path, &opened->fields, error));
+  const struct lm_experiment_options options = {.predict_only = true,
+                                                .fields = opened->fields.items,
+                                                .n_fields = opened->fields.count,
+                                                .part = part,
+                                                .part_of_data = of_data};
+  struct lm_config *config = opened->config;
+  opened->config = NULL;
+  LM_TRY(lm_cli_build_as(cli, config, options, &opened->experiment, error));
+  return make_engine(opened, of_data, error);
 }

@@ -19,6 +19,7 @@ struct lm_opened {
   struct lm_config *other;  /* owns values that were put into it */
   struct lm_experiment *experiment;
   struct lm_engine *engine;
+  struct lm_field_list fields; /* of the model's own data, [after lm_opened_build_part()] */
 };
 
 /** Reads the file at path, borrowed; --set is applied to its experiment. */
@@ -40,6 +41,15 @@ enum lamina_status lm_opened_take_input(struct lm_opened *opened, const char *in
 /** Builds the experiment, reads its data and loads the weights. predict_only: without losses. */
 enum lamina_status lm_opened_build(struct lm_cli *cli, struct lm_opened *opened, bool predict_only,
                                    struct lm_error *error) LM_MUST_CHECK;
+
+/**
+ * Builds one part of the model and loads its weights.
+ * @param of_data  its records are those of the data given, which is read; else they are the
+ *                 caller's: opened->experiment->train_data tells what they are
+ */
+enum lamina_status lm_opened_build_part(struct lm_cli *cli, struct lm_opened *opened,
+                                        const char *part, bool of_data,
+                                        struct lm_error *error) LM_MUST_CHECK;
 
 void lm_opened_close(struct lm_opened *opened);
 

@@ -25,8 +25,8 @@ struct option {
 #define TEXT_AT(field) .kind = TEXT, .offset = offsetof(struct lm_cli, field)
 #define REAL_AT(field, above, to) \
   .kind = REAL, .offset = offsetof(struct lm_cli, field), .least = above, .most = to
-#define BUILDS "train bench check summary plan eval predict"
-#define COMPUTES "train bench eval predict"
+#define BUILDS "train bench check summary plan eval predict sample latents"
+#define COMPUTES "train bench eval predict sample latents"
 
 static const struct option options[] = {
     {"--set", "KEY=VALUE", BUILDS, "override a value of the experiment, such as train.epochs=3",
@@ -47,9 +47,30 @@ static const struct option options[] = {
      .kind = SEED},
     {"--plugin-path", "DIRS", NULL, "look for plugins here first; ':' between folders",
      TEXT_AT(plugin_path)},
-    {"--input", "DATA", "predict", "a CSV or IDX file, or a data set as in an experiment",
-     TEXT_AT(input)},
-    {"--output", "FILE", "predict", "write there instead of to standard output", TEXT_AT(output)},
+    {"--input", "DATA", "predict sample latents",
+     "a CSV, IDX or NPY file, or a data set as in an experiment", TEXT_AT(input)},
+    {"--part", "NAME", "predict sample latents",
+     "run this part of the model alone; sample: decoder, latents: encoder, if not given",
+     TEXT_AT(part)},
+    {"--out", "FILE", "sample latents", "what is written: .png or .npy; .svg or .csv of latents",
+     TEXT_AT(out)},
+    {"--count", "N", "sample latents", "so many draws, 64 if not given; samples in the map",
+     TEXT_AT(count)},
+    {"--grid", "N", "sample", "N x N codes at quantiles of the normal distribution", TEXT_AT(grid)},
+    {"--dimensions", "A,B", "sample", "of a code, along which the grid goes; from 0",
+     TEXT_AT(dimensions)},
+    {"--interpolate", "N", "sample", "N codes between two draws, or between two samples of --input",
+     TEXT_AT(interpolate)},
+    {"--samples", "A,B", "sample", "which two samples of --input; 0,1 if not given",
+     TEXT_AT(samples)},
+    {"--encoder", "NAME", "sample", "the part that makes codes of --input; encoder if not given",
+     TEXT_AT(encoder)},
+    {"--shape", "HxW", "sample", "of a picture, such as 28x28 or 32x32x3, where it is not known",
+     TEXT_AT(shape)},
+    {"--stretch", NULL, "sample", "from the smallest number to the largest, not from 0 to 1",
+     FLAG_AT(stretch)},
+    {"--output", "FILE", "predict",
+     "write there instead of to standard output; as an array if it ends in .npy", TEXT_AT(output)},
     {"--classes", NULL, "predict", "the class of each sample in front", FLAG_AT(classes)},
     {"--json", NULL, "train bench eval predict list inspect conform", "output as JSON",
      FLAG_AT(json)},

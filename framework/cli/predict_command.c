@@ -1,7 +1,14 @@
 /*
- * lamina predict: the outputs of a model for each sample of a data set, as rows of text.
+ * lamina predict: the outputs of a model, or of a part of it, for each sample of a data set, as rows
+ * of text or as an array.
  */
 #include "cli/opened.h"
+#include "io/npy.h"
+
+static const struct lm_tensor *output_tensor(const struct lm_experiment *experiment, uint32_t i)
+{
+  return experiment->inference->nodes[experiment->outputs[i]].out[experiment->which[i]];
+}
 
 static void add_header(struct lm_text *text, const struct lm_cli *cli,
                        const struct lm_opened *opened)
@@ -11,7 +18,7 @@ static void add_header(struct lm_text *text, const struct lm_cli *cli,
   lm_text_add(text, comma);
   comma = cli->classes ? "," : "";
   for (uint32_t i = 0; i < experiment->n_outputs; i++) {
-    const struct lm_tensor *tensor = experiment->inference->nodes[experiment->outputs[i]].out[0];
+    const struct lm_tensor *tensor = output_tensor(experiment, i);
     int64_t width = lamina_type_product(&tensor->shape.type, 1, tensor->shape.type.rank);
     for (int64_t k = 0; k < width; k++) {
       lm_text_addf(text, width == 1 ? "%s%s" : "%s%s.%lld", comma, tensor->name, (long long)k);
@@ -41,8 +48,8 @@ static void add_row(struct lm_text *text, const struct lm_cli *cli, const struct
   const char *comma = "";
   lm_text_add(text, cli->json ? "{" : "");
   for (uint32_t i = 0; i < experiment->n_outputs; i++) {
-    uint32_t node = experiment->outputs[i];
-    const struct lamina_view *view = lm_program_output(program, node, 0);
+    const struct lamina_view *view =
+        lm_program_output(program, experiment->outputs[i], experiment->which[i]);
     int64_t width = lamina_type_product(&view->type, 1, view->type.rank);
     const float *values = (const float *)view->data + row * width;
     if (i == 0 && cli->classes) {
@@ -52,7 +59,7 @@ static void add_row(struct lm_text *text, const struct lm_cli *cli, const struct
     }
     if (cli->json) {
       lm_text_add(text, comma);
-      lm_text_add_json_string(text, experiment->graph->nodes[node]->name);
+      lm_text_add_json_string(text, output_tensor(experiment, i)->name);
       lm_text_add(text, ": [");
       comma = "";
     }
@@ -111,11 +118,73 @@ out:
   return status;
 }
 
+/* ---- arrays ---- */
+
+/* The one output and its shape as an array of all samples. */
+static enum lamina_status array_shape(const struct lm_cli *cli, const struct lm_opened *opened,
+                                      struct lm_npy_shape *shape, struct lm_error *error)
+{
+  const struct lm_experiment *experiment = opened->experiment;
+  const struct lamina_type *type = &output_tensor(experiment, 0)->shape.type;
+  if (cli->classes || cli->json) {
+    return lm_fail(error, LAMINA_E_USAGE, "%s is an array of outputs, which %s does not fit",
+                   cli->output, cli->classes ? "--classes" : "--json");
+  }
+  if (experiment->n_outputs != 1) {
+    (void)lm_fail(error, LAMINA_E_INVALID, "%s: an array holds one output, but there are",
+                  cli->output);
+    for (uint32_t i = 0; i < experiment->n_outputs; i++) {
+      lm_error_suffix(error, "%s '%s'", i == 0 ? "" : ",", output_tensor(experiment, i)->name);
+    }
+    lm_error_suffix(error, "; a .csv file takes all of them");
+    return LAMINA_E_INVALID;
+  }
+  *shape = (struct lm_npy_shape){
+      .type = lamina_type_is_i32(type) ? LM_NPY_I32 : LM_NPY_F32,
+      .rank = type->rank,
+  };
+  for (uint32_t d = 0; d < type->rank; d++) {
+    shape->dims[d] = d == 0 ? opened->engine->train.count : type->dims[d];
+  }
+  return LAMINA_OK;
+}
+
+static enum lamina_status predict_array(struct lm_cli *cli, struct lm_opened *opened,
+                                        struct lm_error *error)
+{
+  const struct lm_experiment *experiment = opened->experiment;
+  int64_t batch = experiment->train.batch;
+  int64_t count = opened->engine->train.count;
+  struct lm_npy_shape shape;
+  struct lm_npy npy;
+  enum lamina_status status = LAMINA_OK;
+  LM_TRY(array_shape(cli, opened, &shape, error));
+  LM_TRY(lm_npy_open(cli->output, &shape, &npy, error));
+  for (int64_t begin = 0; begin < count && status == LAMINA_OK; begin += batch) {
+    int64_t n = count - begin < batch ? count - begin : batch;
+    struct lm_program *program;
+    status = predict_batch(opened, begin, n, &program, error);
+    if (status == LAMINA_OK) {
+      const struct lamina_view *view =
+          lm_program_output(program, experiment->outputs[0], experiment->which[0]);
+      status = lm_npy_add(&npy, view->data, lamina_type_count(&view->type), error);
+    }
+  }
+  if (status == LAMINA_OK) {
+    status = lm_npy_commit(&npy, error);
+  }
+  lm_npy_discard(&npy);
+  return status;
+}
+
 static enum lamina_status predict(struct lm_cli *cli, struct lm_opened *opened,
                                   struct lm_error *error)
 {
   if (cli->output == NULL) {
     return predict_to(cli, opened, stdout, "standard output", error);
+  }
+  if (lm_cli_ends_with(cli->output, ".npy")) {
+    return predict_array(cli, opened, error);
   }
   FILE *file = fopen(cli->output, "wb");
   if (file == NULL) {
@@ -137,12 +206,14 @@ enum lamina_status lm_command_predict(struct lm_cli *cli, struct lm_error *error
   LM_TRY(lm_cli_want_args(cli, 1, 1, "a model file", error));
   if (cli->input == NULL) {
     return lm_fail(error, LAMINA_E_USAGE,
-                   "lamina predict needs --input: a CSV or IDX file, or a data set such as "
+                   "lamina predict needs --input: a CSV, IDX or NPY file, or a data set such as "
                    "'csv: {file: x.csv}'");
   }
   LM_TRY_OR(out, status, lm_opened_read(cli, cli->args[0], &opened, error));
   LM_TRY_OR(out, status, lm_opened_take_input(&opened, cli->input, "--input", error));
-  LM_TRY_OR(out, status, lm_opened_build(cli, &opened, true, error));
+  LM_TRY_OR(out, status,
+            cli->part == NULL ? lm_opened_build(cli, &opened, true, error)
+                              : lm_opened_build_part(cli, &opened, cli->part, true, error));
   status = predict(cli, &opened, error);
 
 out:

@@ -86,9 +86,12 @@ static void add_form(const struct lm_key *key, struct lm_text *out)
       return;
     case LM_FORM_CHAIN:
       lm_text_addf(out,
-                   "\"type\": [\"array\", \"string\"], \"pattern\": " REFERENCE
-                   ", \"minItems\": 1, \"items\": " STRICT,
-                   kind, kind);
+                   "\"type\": [\"array\", \"object\", \"string\"], \"pattern\": " REFERENCE
+                   ", \"minItems\": 1, \"items\": " STRICT
+                   ", \"minProperties\": 1, \"additionalProperties\": {\"type\": [\"array\", "
+                   "\"string\"], \"pattern\": " REFERENCE ", \"minItems\": 1, \"items\": " STRICT
+                   "}",
+                   kind, kind, kind, kind);
       return;
     case LM_FORM_PLUGIN_MAP:
       lm_text_addf(out,

@@ -78,6 +78,35 @@ int64_t lm_cli_parameters(const struct lm_graph *graph, bool trained)
   return count;
 }
 
+/* A line above the nodes of each part; losses and metrics, which are in none, have an empty one. */
+static void add_part(struct lm_text *out, const struct lm_experiment *experiment, uint32_t index)
+{
+  const struct lm_part *part = lm_experiment_part_of(experiment, index);
+  int64_t count = 0;
+  if (part == NULL) {
+    lm_text_add(out, "\n");
+    return;
+  }
+  for (uint32_t i = 0; i < part->count; i++) {
+    count += parameter_count(experiment->graph, part->first + i, true);
+  }
+  lm_text_addf(out, "\n%s: %lld parameters\n", part->name, (long long)count);
+}
+
+static void add_nodes(struct lm_text *out, const struct lm_experiment *experiment)
+{
+  const struct lm_part *part = NULL;
+  for (uint32_t i = 0; i < experiment->graph->n_nodes; i++) {
+    uint32_t index = experiment->graph->order[i];
+    const struct lm_part *next = lm_experiment_part_of(experiment, index);
+    if (next != part) {
+      add_part(out, experiment, index);
+      part = next;
+    }
+    add_node(out, experiment, index);
+  }
+}
+
 static void add_totals(struct lm_text *out, const struct lm_experiment *experiment)
 {
   lm_text_addf(out, "\n%lld parameters, %lld trained",
@@ -111,9 +140,7 @@ void lm_cli_summary_text(const struct lm_experiment *experiment, struct lm_text 
         out, "%-16s %-16s %-24s %s\n", source->name, "(data)", "",
         lm_shape_format(&source->shape.type, experiment->inference->batch, shape, sizeof shape));
   }
-  for (uint32_t i = 0; i < experiment->graph->n_nodes; i++) {
-    add_node(out, experiment, experiment->graph->order[i]);
-  }
+  add_nodes(out, experiment);
   add_totals(out, experiment);
   add_optimizer(out, experiment);
 }

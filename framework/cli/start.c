@@ -50,27 +50,33 @@ static uint32_t choose_threads(const struct lm_cli *cli)
   return named > 0 && named < usual ? named : usual;
 }
 
-enum lamina_status lm_cli_build(struct lm_cli *cli, struct lm_config *config, bool predict_only,
-                                struct lm_experiment **out, struct lm_error *error)
+enum lamina_status lm_cli_build_as(struct lm_cli *cli, struct lm_config *config,
+                                   struct lm_experiment_options options, struct lm_experiment **out,
+                                   struct lm_error *error)
 {
-  struct lm_experiment_options options = {.registry = cli->registry,
-                                          .pool = cli->pool,
-                                          .log = lm_cli_log,
-                                          .log_arg = cli,
-                                          .predict_only = predict_only};
   enum lamina_status status = LAMINA_OK;
   if (cli->pool == NULL) {
     status = lm_pool_create_on(choose_threads(cli), &cli->affinity, &cli->pool, error);
-    options.pool = cli->pool;
   }
   if (status != LAMINA_OK) {
     lm_config_free(config);
     return status;
   }
+  options.registry = cli->registry;
+  options.pool = cli->pool;
+  options.log = lm_cli_log;
+  options.log_arg = cli;
   lm_guard_watch(cli->load_seconds == 0 ? LM_CLI_BUILD_SECONDS : cli->load_seconds);
   status = lm_experiment_create(config, &options, out, error);
   lm_guard_watch(0);
   return status;
+}
+
+enum lamina_status lm_cli_build(struct lm_cli *cli, struct lm_config *config, bool predict_only,
+                                struct lm_experiment **out, struct lm_error *error)
+{
+  const struct lm_experiment_options options = {.predict_only = predict_only};
+  return lm_cli_build_as(cli, config, options, out, error);
 }
 
 enum lamina_status lm_cli_experiment(struct lm_cli *cli, struct lm_experiment **out,

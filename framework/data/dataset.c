@@ -38,6 +38,11 @@ static enum lamina_status take_fields(struct lm_dataset *dataset, struct lm_reco
                       dataset->instance->label,
                       same ? "declared no fields" : "declared other fields after reading the data");
   }
+  for (uint32_t i = 0; i < dataset->n_fields; i++) { /* names stay, perhaps as they were changed */
+    char *name = dataset->fields[i].name;
+    dataset->fields[i].name = recording->fields[i].name;
+    recording->fields[i].name = name;
+  }
   release_fields(dataset);
   memcpy(dataset->fields, recording->fields, sizeof dataset->fields);
   dataset->n_fields = recording->n_fields;
@@ -160,6 +165,18 @@ enum lamina_status lm_dataset_open(struct lm_dataset *dataset, struct lm_error *
     return lm_fail_at(error, LAMINA_E_INVALID, &dataset->instance->where, "%s has no records",
                       dataset->instance->label);
   }
+  return LAMINA_OK;
+}
+
+enum lamina_status lm_dataset_rename(struct lm_dataset *dataset, uint32_t field, const char *name,
+                                     struct lm_error *error)
+{
+  char *copy = lm_copy_text(name);
+  if (copy == NULL) {
+    return lm_fail_memory(error, 0);
+  }
+  lm_free(dataset->fields[field].name);
+  dataset->fields[field].name = copy;
   return LAMINA_OK;
 }
 

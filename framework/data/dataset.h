@@ -41,6 +41,10 @@ struct lm_where lm_dataset_where(const struct lm_dataset *dataset);
 enum lamina_status lm_dataset_open(struct lm_dataset *dataset,
                                    struct lm_error *error) LM_MUST_CHECK;
 
+/** Calls a field something else from now on. */
+enum lamina_status lm_dataset_rename(struct lm_dataset *dataset, uint32_t field, const char *name,
+                                     struct lm_error *error) LM_MUST_CHECK;
+
 /** Index of a field; -1 if there is none. */
 int32_t lm_dataset_field(const struct lm_dataset *dataset, const char *name);
 

@@ -123,17 +123,17 @@ enum lamina_status lm_transforms_add(struct lm_transforms *transforms,
   enum lamina_status status;
   struct lm_transform *transform = lm_alloc(1, sizeof *transform);
   char name[48];
+  size_t number = transforms->count + transforms->left_out;
   if (transform == NULL || (transform->field = lm_copy_text(field)) == NULL ||
       !lm_grow((void **)&transforms->items, &transforms->capacity, transforms->count + 1,
                sizeof *transforms->items)) {
     free_transform(transform);
     return lm_fail_memory(error, sizeof *transform);
   }
-  (void)snprintf(name, sizeof name, "transform/%zu", transforms->count);
+  (void)snprintf(name, sizeof name, "transform/%zu", number);
   transform->stream = lm_stream_make(transforms->host->seed, name);
   LM_TRY_OR(fail, status, lm_instance_create(transforms->host, spec, &transform->instance, error));
-  LM_TRY_OR(fail, status,
-            infer_transform(transforms->host, transform, transforms->count, record, error));
+  LM_TRY_OR(fail, status, infer_transform(transforms->host, transform, number, record, error));
   set_record(transform);
   *record = transform->record;
   record->type.dims = record->dims;

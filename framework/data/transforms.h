@@ -25,6 +25,7 @@ struct lm_transforms {
   struct lm_host *host;
   struct lm_transform **items;
   size_t count, capacity;
+  size_t left_out; /* not added, but counted in the names of those added behind them */
 };
 
 void lm_transforms_release(struct lm_transforms *transforms);

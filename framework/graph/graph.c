@@ -26,6 +26,7 @@ static void free_node(struct lm_node *node)
     lm_instance_free(node->instance);
     lm_free(node->inputs);
     lm_free(node->name);
+    lm_free(node->owner);
     lm_free(node);
   }
 }
@@ -118,6 +119,52 @@ enum lamina_status lm_graph_connect(struct lm_node *node, const struct lm_edge *
   lm_free(node->inputs);
   node->inputs = copy;
   node->n_inputs = count;
+  return LAMINA_OK;
+}
+
+/* Of nodes that share with one that stays behind, the first gets its weights. */
+static enum lamina_status take_share(struct lm_graph *graph, const struct lm_graph *from,
+                                     uint32_t first, struct lm_node *node, struct lm_error *error)
+{
+  int32_t share = node->share;
+  if (share < 0) {
+    return LAMINA_OK;
+  }
+  node->share = -1;
+  if (share >= (int32_t)first) {
+    node->share = share - (int32_t)first;
+    return LAMINA_OK;
+  }
+  const struct lm_node *owner = from->nodes[share];
+  while (owner->share >= 0) {
+    owner = from->nodes[owner->share];
+  }
+  for (uint32_t i = 0; i < graph->n_nodes && node->share < 0; i++) {
+    const struct lm_node *other = graph->nodes[i];
+    if (other->owner != NULL && strcmp(other->owner, owner->name) == 0) {
+      node->share = (int32_t)i;
+    }
+  }
+  if (node->share < 0) {
+    node->owner = lm_copy_text(owner->name);
+  }
+  return node->share < 0 && node->owner == NULL ? lm_fail_memory(error, 0) : LAMINA_OK;
+}
+
+enum lamina_status lm_graph_take_nodes(struct lm_graph *graph, struct lm_graph *from,
+                                       uint32_t first, uint32_t count, struct lm_error *error)
+{
+  if (!lm_grow((void **)&graph->nodes, &graph->nodes_capacity, count, sizeof *graph->nodes)) {
+    return lm_fail_memory(error, 0);
+  }
+  memcpy(graph->nodes, from->nodes + first, count * sizeof *graph->nodes);
+  memmove(from->nodes + first, from->nodes + first + count,
+          (from->n_nodes - first - count) * sizeof *from->nodes);
+  graph->n_nodes = count;
+  from->n_nodes -= count;
+  for (uint32_t i = 0; i < count; i++) {
+    LM_TRY(take_share(graph, from, first, graph->nodes[i], error));
+  }
   return LAMINA_OK;
 }
 

@@ -47,6 +47,7 @@ struct lm_node {
   struct lm_edge *inputs;
   uint32_t n_inputs;
   int32_t share; /* node whose parameters are used, or -1 */
+  char *owner;   /* name of a node that is not here, whose parameters these are; or NULL */
   enum lm_in_place in_place;
   bool no_fusion;                   /* always in passes of its own */
   bool frozen;                      /* as a whole: its states are not updated either */
@@ -128,6 +129,15 @@ enum lamina_status lm_graph_add_node(struct lm_graph *graph, enum lm_node_kind k
 /** Sets a node's inputs; edges are copied. */
 enum lamina_status lm_graph_connect(struct lm_node *node, const struct lm_edge *edges,
                                     uint32_t count, struct lm_error *error) LM_MUST_CHECK;
+
+/**
+ * Moves nodes first .. first + count - 1 of a graph, which can only be freed afterwards, to one
+ * without nodes. Their edges stay as they were: the caller connects them anew. A node that shares
+ * the weights of one before `first` has them of its own from now on, under that one's name.
+ */
+enum lamina_status lm_graph_take_nodes(struct lm_graph *graph, struct lm_graph *from,
+                                       uint32_t first, uint32_t count,
+                                       struct lm_error *error) LM_MUST_CHECK;
 
 /** Index of a node or source of that name; -1 if there is none. */
 int32_t lm_graph_find_node(const struct lm_graph *graph, const char *name);

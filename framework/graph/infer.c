@@ -136,9 +136,11 @@ static enum lamina_status add_parameter(struct lm_graph *graph, uint32_t node_in
     lm_free(parameter);
     return lm_fail_memory(error, 0);
   }
+  const char *owner = graph->nodes[node_index]->owner;
   *index = (int32_t)graph->n_parameters;
   graph->parameters[graph->n_parameters++] = parameter;
-  parameter->name = lm_format("%s/%s", graph->nodes[node_index]->name, declared->name);
+  parameter->name =
+      lm_format("%s/%s", owner == NULL ? graph->nodes[node_index]->name : owner, declared->name);
   parameter->init = lm_copy_text(declared->init);
   parameter->node = (int32_t)node_index;
   parameter->shape = declared->shape;

@@ -60,6 +60,26 @@ enum lamina_status lm_file_replace(const char *path, const char *previous,
                                    const struct lm_piece *pieces, size_t count,
                                    struct lm_error *error) LM_MUST_CHECK;
 
+/** A file that is being written beside `path`, piece by piece; its path is empty when it is not. */
+struct lm_writer {
+  char *path, *temporary;
+  int descriptor;
+};
+
+/**
+ * Begins to replace a file as lm_file_replace() does, for content that is made bit by bit. It is
+ * over with lm_writer_commit(), which puts the file in place, or lm_writer_discard(), which
+ * removes what was written; both are fine to be followed by lm_writer_discard().
+ * @param path  copied
+ * @return LAMINA_OK; LAMINA_E_IO with the path and the system's reason; LAMINA_E_NOMEM
+ */
+enum lamina_status lm_writer_open(const char *path, struct lm_writer *writer,
+                                  struct lm_error *error) LM_MUST_CHECK;
+enum lamina_status lm_writer_add(struct lm_writer *writer, const void *bytes, size_t size,
+                                 struct lm_error *error) LM_MUST_CHECK;
+enum lamina_status lm_writer_commit(struct lm_writer *writer, struct lm_error *error) LM_MUST_CHECK;
+void lm_writer_discard(struct lm_writer *writer);
+
 /** Adds bytes at the end of a file, which is made when it is not there. LAMINA_E_IO. */
 enum lamina_status lm_file_append(const char *path, const void *bytes, size_t size,
                                   struct lm_error *error) LM_MUST_CHECK;

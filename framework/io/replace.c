@@ -92,19 +92,6 @@ static bool finish(int descriptor, bool well)
   return well;
 }
 
-static bool write_pieces(const char *path, const struct lm_piece *pieces, size_t count)
-{
-  int descriptor = create_new(path);
-  if (descriptor < 0) {
-    return false;
-  }
-  bool well = true;
-  for (size_t i = 0; i < count && well; i++) {
-    well = lm_write_all(descriptor, pieces[i].bytes, pieces[i].size);
-  }
-  return finish(descriptor, well);
-}
-
 static bool copy_open(int from, int to)
 {
   char bytes[COPY_SIZE];
@@ -203,32 +190,101 @@ static enum lamina_status check_target(const char *path, struct lm_error *error)
   return LAMINA_OK;
 }
 
+enum lamina_status lm_writer_open(const char *path, struct lm_writer *writer,
+                                  struct lm_error *error)
+{
+  *writer = (struct lm_writer){.descriptor = -1};
+  LM_TRY(check_target(path, error));
+  writer->path = lm_copy_text(path);
+  writer->temporary = temporary_beside(path);
+  if (writer->path == NULL || writer->temporary == NULL) {
+    lm_writer_discard(writer);
+    return lm_fail_memory(error, 0);
+  }
+  writer->descriptor = create_new(writer->temporary);
+  if (writer->descriptor < 0) {
+    (void)fail_write(path, "cannot be written", error);
+    lm_writer_discard(writer);
+    return LAMINA_E_IO;
+  }
+  return LAMINA_OK;
+}
+
+enum lamina_status lm_writer_add(struct lm_writer *writer, const void *bytes, size_t size,
+                                 struct lm_error *error)
+{
+  if (!lm_write_all(writer->descriptor, bytes, size)) {
+    return fail_write(writer->path, "cannot be written", error);
+  }
+  return LAMINA_OK;
+}
+
+/* Gives the file that is written and synced its name. */
+static enum lamina_status put_in_place(const struct lm_writer *writer, const char *previous,
+                                       struct lm_error *error)
+{
+  if (previous != NULL) {
+    LM_TRY(keep_previous(writer->path, previous, error));
+  }
+  if (rename(writer->temporary, writer->path) != 0) {
+    return fail_write(writer->path, "cannot be written", error);
+  }
+  return LAMINA_OK;
+}
+
+static enum lamina_status commit(struct lm_writer *writer, const char *previous,
+                                 struct lm_error *error)
+{
+  enum lamina_status status = LAMINA_OK;
+  bool well = finish(writer->descriptor, true);
+  writer->descriptor = -1;
+  if (!well) {
+    status = fail_write(writer->path, "cannot be written", error);
+  }
+  if (status == LAMINA_OK) {
+    status = put_in_place(writer, previous, error);
+  }
+  if (status == LAMINA_OK) {
+    lm_free(writer->temporary);
+    writer->temporary = NULL;
+    status = sync_folder(writer->path, error);
+  }
+  lm_writer_discard(writer);
+  return status;
+}
+
+enum lamina_status lm_writer_commit(struct lm_writer *writer, struct lm_error *error)
+{
+  return commit(writer, NULL, error);
+}
+
+void lm_writer_discard(struct lm_writer *writer)
+{
+  if (writer->descriptor >= 0) {
+    (void)close(writer->descriptor);
+  }
+  if (writer->temporary != NULL) {
+    (void)unlink(writer->temporary);
+  }
+  lm_free(writer->temporary);
+  lm_free(writer->path);
+  *writer = (struct lm_writer){.descriptor = -1};
+}
+
 enum lamina_status lm_file_replace(const char *path, const char *previous,
                                    const struct lm_piece *pieces, size_t count,
                                    struct lm_error *error)
 {
-  LM_TRY(check_target(path, error));
-  char *temporary = temporary_beside(path);
-  if (temporary == NULL) {
-    return lm_fail_memory(error, 0);
+  struct lm_writer writer;
+  LM_TRY(lm_writer_open(path, &writer, error));
+  for (size_t i = 0; i < count; i++) {
+    enum lamina_status status = lm_writer_add(&writer, pieces[i].bytes, pieces[i].size, error);
+    if (status != LAMINA_OK) {
+      lm_writer_discard(&writer);
+      return status;
+    }
   }
-  enum lamina_status status = LAMINA_OK;
-  if (!write_pieces(temporary, pieces, count)) {
-    status = fail_write(path, "cannot be written", error);
-  }
-  if (status == LAMINA_OK && previous != NULL) {
-    status = keep_previous(path, previous, error);
-  }
-  if (status == LAMINA_OK && rename(temporary, path) != 0) {
-    status = fail_write(path, "cannot be written", error);
-  }
-  if (status != LAMINA_OK) {
-    (void)unlink(temporary);
-  } else {
-    status = sync_folder(path, error);
-  }
-  lm_free(temporary);
-  return status;
+  return commit(&writer, previous, error);
 }
 
 enum lamina_status lm_file_append(const char *path, const void *bytes, size_t size,

@@ -42,7 +42,7 @@ cxx=${CXX:-c++}
 example layer swish cc
 example loss focal cc
 example optimizer lion cc
-example dataset npy cc
+example dataset svmlight cc
 example layer rms_norm "${cxx%% *}"
 example layer softplus rustc
 

@@ -4,9 +4,9 @@ if [ "${LAMINA_SANITIZED:-no}" = yes ]; then
   echo "the installed program cannot load a plugin that is built with sanitizers"
   exit 77
 fi
-run=$(mktemp -d "${TMPDIR:-/tmp}/npy-XXXXXX") || exit 99
+run=$(mktemp -d "${TMPDIR:-/tmp}/svmlight-XXXXXX") || exit 99
 trap 'rm -rf "$run"' EXIT
-"${LAMINA:-lamina}" train "${srcdir:-.}/npy.yaml" --run-dir "$run/run" --quiet || exit 1
+"${LAMINA:-lamina}" train "${srcdir:-.}/svmlight.yaml" --run-dir "$run/run" --quiet || exit 1
 awk -F '"train": {"loss": ' '
   { split($2, rest, /[,}]/); last = rest[1] }
   NR == 1 { first = last }
