@@ -67,4 +67,28 @@ awk '$NF == "%" { begun = 1; next }
   END { exit !(all == 100 && sum > 99.5 && sum < 100.5) }' table ||
   fail "the table does not add up: $(cat table)"
 
+# The work of the rows of `make bench` is that of the networks: as many weights as lamina summary
+# counts, less the biases and what normalizations have.
+bench=$LAMINA_TEST_SOURCE/bench
+weights() { # WORKLOAD OTHERS EXPERIMENT
+  LAMINA_DATA=${LAMINA_DATA:-$TMPDIR} "$program" summary "$3" 2>err |
+    awk -v others="$2" '/ parameters, / { print $1 - others }' >told
+  [ "$(python3 -B -c "import sys; sys.path.insert(0, '$bench'); import workloads
+print(sum(layer.weights for layer in workloads.LAYERS['$1']))")" = "$(cat told)" ] ||
+    fail "$1 has $(cat told) weights: $(cat err)"
+}
+if command -v python3 >/dev/null; then
+  weights w6 33 "$bench/w6.yaml"
+  if [ -n "${LAMINA_DATA:-}" ]; then
+    weights w1 778 "$bench/w1.yaml"
+    weights w2 580 "$LAMINA_TEST_SOURCE/configs/mnist-lenet.yaml"
+    weights w3 2058 "$LAMINA_TEST_SOURCE/configs/cifar-vgg.yaml"
+    weights w5 1578 "$LAMINA_TEST_SOURCE/configs/cifar-resnet20.yaml"
+  fi
+  for script in "$bench"/*.py; do
+    python3 -B -c "compile(open('$script').read(), '$script', 'exec')" || fail "$script"
+  done
+  python3 -B "$bench/run.py" --help >out && grep -q -e --quick out || fail "run.py: $(cat out)"
+fi
+
 exit $((failures > 0))
