@@ -148,12 +148,12 @@ class Task:
         elif workload == "w6":
             self.loss = functional.binary_cross_entropy_with_logits
 
-    def data(self):
+    def data(self, test=False):
         if self.workload == "w6":
             return moons(self.torch)
         if self.workload in ("w3", "w5"):
-            return photographs(self.torch)
-        inputs, labels = digits(self.torch)
+            return photographs(self.torch, "test_batch" if test else "data_batch_1")
+        inputs, labels = digits(self.torch, "t10k" if test else "train")
         if not self.is_image:
             inputs = inputs.flatten(1)
         return inputs, inputs if self.workload == "w4" else labels
