@@ -1,4 +1,4 @@
-"""Does it learn as much as it should: W3 and W5, or others, by Lamina and by PyTorch, from several seeds.
+"""Does it learn as much as it should: W3 and W5, or others, by Lamina and by PyTorch.
 
     python3 bench/accuracy.py --build build [--epochs 2] [--seeds 1,2,3] [--rows w3,w5]
 

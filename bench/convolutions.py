@@ -17,8 +17,9 @@ def run(bench, counts):
 
 
 def name_of(row):
-    return (f"{row['what']:9} {row['images']:3} x {row['size']:2}^2 x {row['c']:4} -> {row['k']:4}, "
-            f"{row['kernel']}^2" + (f" / {row['stride']}" if row["stride"] > 1 else ""))
+    stride = f" / {row['stride']}" if row["stride"] > 1 else ""
+    return (f"{row['what']:9} {row['images']:3} x {row['size']:2}^2 x {row['c']:4} -> "
+            f"{row['k']:4}, {row['kernel']}^2{stride}")
 
 
 def show(rows, ceilings):

@@ -20,7 +20,8 @@ def digits(torch, part="train"):
         images = numpy.frombuffer(file.read(), numpy.uint8, offset=16)
     with open_file("mnist", f"{part}-labels-idx1-ubyte") as file:
         labels = numpy.frombuffer(file.read(), numpy.uint8, offset=8)
-    return torch.tensor(images).reshape(-1, 1, 28, 28).float().div_(255), torch.tensor(labels).long()
+    images = torch.tensor(images).reshape(-1, 1, 28, 28).float().div_(255)
+    return images, torch.tensor(labels).long()
 
 
 def photographs(torch, part="data_batch_1"):

@@ -278,7 +278,8 @@ def print_roofline(rows, ceilings):
         ceiling = ceilings[row["threads"]]
         bound = "units" if row["roof_gflops"] >= ceiling["gflops"] else "memory"
         print(f"{row['row']:10} {row['threads']:7} {row['flops_per_byte']:10.1f} "
-              f"{row['gflops']:9.1f} {row['roof_gflops']:8.1f} {100 * row['of_roof']:8.1f}  {bound}")
+              f"{row['gflops']:9.1f} {row['roof_gflops']:8.1f} {100 * row['of_roof']:8.1f}  "
+              f"{bound}")
 
 
 def print_products(rows, ceilings):
