@@ -50,6 +50,7 @@ def judge(torch, task, data):
 
 def peer(options):
     import torch
+    torch.set_num_threads(options.threads)
     workload, batch = options.peer, BATCHES[options.peer]
     torch.manual_seed(int(options.seeds))
     task = networks.Task(torch, workload)
@@ -78,7 +79,8 @@ def lamina(options, workload, seed):
     with tempfile.TemporaryDirectory() as folder:
         run = os.path.join(folder, "run")
         subprocess.run([os.path.join(options.build, "lamina"), "train",
-                        workloads.EXPERIMENTS[workload], "--quiet", "--run-dir", run, "--set",
+                        workloads.EXPERIMENTS[workload], "--quiet", "--run-dir", run,
+                        "--threads", str(options.threads), "--set",
                         f"train.epochs={options.epochs}", "--set", f"train.seed={seed}"],
                        env=environment, stdout=subprocess.DEVNULL, check=True)
         with open(os.path.join(run, "metrics.jsonl")) as file:
@@ -87,9 +89,11 @@ def lamina(options, workload, seed):
 
 
 def torch(options, workload, seed):
+    environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
     done = subprocess.run([options.python, os.path.abspath(__file__), "--peer", workload,
                            "--seeds", str(seed), "--epochs", str(options.epochs), "--init",
-                           options.init], stdout=subprocess.PIPE, text=True, check=True)
+                           options.init, "--threads", str(options.threads)],
+                          env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)
 
 
@@ -111,6 +115,8 @@ def parse():
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--rows", default="w3,w5", help="of " + ", ".join(sorted(BATCHES)))
     parser.add_argument("--init", choices=["he", "default"], default="he")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1,
+                        help="of each side; Lamina learns the same with any number")
     parser.add_argument("--python", default="/usr/bin/python3", help="one that has PyTorch")
     parser.add_argument("--no-peer", action="store_true", help="Lamina alone")
     parser.add_argument("--peer", help=argparse.SUPPRESS)
