@@ -146,7 +146,8 @@ static void print(const struct bench *bench, const struct shape *shape, int pass
   const double flops = 2.0 * y * w / (double)shape->k;
   (void)printf("{\"bench\": \"conv\", \"what\": \"%s\", \"images\": %d, \"size\": %d, \"c\": %d, "
                "\"k\": %d, \"kernel\": %d, \"stride\": %d, \"pass\": \"%s\", \"threads\": %d, "
-               "\"by\": \"%s\", \"us\": %.1f, \"gflops\": %.1f, \"flops\": %.0f, \"bytes\": %.0f}\n",
+               "\"by\": \"%s\", \"us\": %.1f, \"gflops\": %.1f, \"flops\": %.0f, "
+               "\"bytes\": %.0f}\n",
                shape->what, shape->images, shape->size, shape->c, shape->k, shape->kernel,
                shape->stride, pass_names[pass], bench->threads, by, 1e6 * seconds,
                1e-9 * flops / seconds, flops, sizeof(float) * (x + y + w));

@@ -98,14 +98,14 @@ def run(bench, here, pythons, folder):
 
 
 def roofline(bench, rows, ceilings, roofline_of):
-    """What the memory and the units allow one sample."""
+    """What the last cache, where the weights stay, and the units allow one sample."""
     for name, workload in ROWS:
         for threads, ceiling in ceilings.items():
             ours = rows.get((name, threads), {}).get("lamina")
             if ours:
-                flops, size = workloads.inference_work(workload, 1)
+                work = workloads.inference_work(workload, 1)
                 middle = statistics.median(result["median_us"] for result in ours)
-                bench.emit(roofline_of(name, flops, size, 1e-3 * flops / middle, ceiling))
+                bench.emit(roofline_of(name, work, 1e-3 * work[0] / middle, ceiling, cached=True))
 
 
 def show(rows):

@@ -141,9 +141,9 @@ class Bench:
             ceiling = ours and ceilings.get(ours[0]["threads"])
             if not ceiling or workloads.is_overhead(workload):
                 continue
-            flops, size = workloads.training_work(workload, batch)
-            reached = 1e-9 * flops * statistics.median(row["steps_per_s"] for row in ours)
-            self.emit(roofline_of(name, flops, size, reached, ceiling))
+            work = workloads.training_work(workload, batch)
+            reached = 1e-9 * work[0] * statistics.median(row["steps_per_s"] for row in ours)
+            self.emit(roofline_of(name, work, reached, ceiling))
 
     # ---- products and ceilings ----
 
@@ -184,11 +184,14 @@ def cpu_counts():
     return sorted({1, os.cpu_count() or 1})
 
 
-def roofline_of(name, flops, size, reached, ceiling):
-    roof = workloads.roof(flops, size, ceiling)
+def roofline_of(name, work, reached, ceiling, cached=False):
+    flops, size = work
+    roof = workloads.roof(flops, size, ceiling, cached)
+    bound = "units" if roof >= ceiling["gflops"] else "cache" if cached else "memory"
     return {"bench": "roofline", "row": name, "threads": ceiling["threads"], "flops": flops,
             "bytes": size, "flops_per_byte": round(flops / size, 2), "gflops": round(reached, 1),
-            "roof_gflops": round(roof, 1), "of_roof": round(reached / roof, 3)}
+            "roof_gflops": round(roof, 1), "bound_by": bound,
+            "of_roof": round(reached / roof, 3)}
 
 
 @functools.lru_cache
@@ -271,15 +274,13 @@ def print_trainings(trainings, ceilings):
             print(f"{'':8} ratio of each round: " + " ".join(f"{ratio:.2f}" for ratio in ratios))
 
 
-def print_roofline(rows, ceilings):
+def print_roofline(rows):
     print(f"\n{'roofline':10} {'threads':>7} {'flop/byte':>10} {'GFLOP/s':>9} {'roof':>8} "
           f"{'% of it':>8}  bound by")
     for row in rows:
-        ceiling = ceilings[row["threads"]]
-        bound = "units" if row["roof_gflops"] >= ceiling["gflops"] else "memory"
         print(f"{row['row']:10} {row['threads']:7} {row['flops_per_byte']:10.1f} "
               f"{row['gflops']:9.1f} {row['roof_gflops']:8.1f} {100 * row['of_roof']:8.1f}  "
-              f"{bound}")
+              f"{row['bound_by']}")
 
 
 def print_products(rows, ceilings):
@@ -344,13 +345,14 @@ def main():
         crowd = None if bench.options.no_company else company.run(bench)
     for threads, row in ceilings.items():
         print(f"\nceiling with {threads} threads: {row['gflops']} GFLOP/s ({row['isa']}), "
-              f"{row['gbytes_per_s']} GB/s", end="")
+              f"{row['gbytes_per_s']} GB/s, {row['cached_gbytes_per_s']} GB/s from the last cache",
+              end="")
     print()
     if trainings:
         print_trainings(trainings, ceilings)
     roofs = [row for row in bench.results if row["bench"] == "roofline"]
     if roofs:
-        print_roofline(roofs, ceilings)
+        print_roofline(roofs)
     if waits:
         latency.show(waits)
     if crowd:

@@ -101,7 +101,8 @@ def inference_work(workload, batch):
     return 2 * macs, FLOAT * floats
 
 
-def roof(flops, size, ceiling):
+def roof(flops, size, ceiling, cached=False):
     """GFLOP/s that work of so many operations and bytes can reach at most, for a row of
-    `ceiling`: as much as its memory feeds, or its units can do."""
-    return min(ceiling["gflops"], flops / size * ceiling["gbytes_per_s"])
+    `ceiling`: as much as its memory, or its last cache, feeds, or its units can do."""
+    return min(ceiling["gflops"],
+               flops / size * ceiling["cached_gbytes_per_s" if cached else "gbytes_per_s"])
