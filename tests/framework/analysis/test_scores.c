@@ -81,11 +81,12 @@ Test(scores, miss_outliers_on_the_manifold_that_was_learnt)
   ls_net_release(&net);
 }
 
-#define DIGITS(source)                                                                              \
-  "data:\n  train: {csv: {file: " source "/data/digits.csv.gz, target: last}}\n"                    \
-  "  transforms: [{scale: {by: 1/16}}, {noise: {deviation: 0.5}}]\n"                                   \
-  "model:\n- {dense: {units: 24}}\n- relu\n- {dropout: {rate: 0.3}}\n- {dense: {units: 64}, name: " \
-  "o}\n- sigmoid\nloss:\n- {mse: {}, inputs: [sigmoid, input], weight: 2}\n"                        \
+#define DIGITS                                                           \
+  "data:\n  train: {csv: {file: %s/data/digits.csv.gz, target: last}}\n" \
+  "  transforms: [{scale: {by: 1/16}}, {noise: {deviation: 0.5}}]\n"     \
+  "model:\n- {dense: {units: 24}}\n- relu\n- {dropout: {rate: 0.3}}\n"   \
+  "- {dense: {units: 64}, name: o}\n- sigmoid\n"                         \
+  "loss:\n- {mse: {}, inputs: [sigmoid, input], weight: 2}\n"            \
   "- {bce: {}, inputs: [o, input], weight: 0.5}\n" REST
 
 /* In any order, beside any others, with any number of threads; random parts do not act. */
@@ -94,7 +95,7 @@ Test(scores, of_a_record_depend_on_the_record_alone)
   enum { N = 300 };
   double scores[3][N];
   struct lm_error error = {0};
-  char *yaml = lm_format(DIGITS("%s"), ls_environment("LAMINA_TEST_SOURCE"));
+  char *yaml = lm_format(DIGITS, ls_environment("LAMINA_TEST_SOURCE"));
   for (uint32_t run = 0; run < 3; run++) {
     struct ls_net net = {0};
     int32_t labels[N];
@@ -126,7 +127,7 @@ Test(scores, have_the_loss_as_their_mean)
   struct lm_scores evaluated;
   struct lm_error error = {0};
   static double scores[1797];
-  char *yaml = lm_format(DIGITS("%s"), ls_environment("LAMINA_TEST_SOURCE"));
+  char *yaml = lm_format(DIGITS, ls_environment("LAMINA_TEST_SOURCE"));
   double sum = 0.0;
   ls_net_open(&net, yaml, 1);
   score(&net, scores);
