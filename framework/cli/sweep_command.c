@@ -206,7 +206,7 @@ static void add_table(const struct work *work, struct lm_text *out)
     lm_text_addf(out, "%*s  ", column_width(work, i), short_key(&work->sweep.items[i]));
   }
   lm_text_addf(out, "%10s  %10s", "parameters", "train loss");
-  lm_text_addf(out, work->judged ? "  %10s" : "", "eval loss");
+  lm_text_add(out, work->judged ? "   eval loss" : "");
   for (uint32_t k = 0; k < work->n_metrics; k++) {
     lm_text_addf(out, "  %10s", work->metrics[k]);
   }
@@ -218,7 +218,9 @@ static void add_table(const struct work *work, struct lm_text *out)
     }
     lm_text_addf(out, "%10lld  %10.5g", (long long)outcome->parameters,
                  outcome->summary.train_loss);
-    lm_text_addf(out, work->judged ? "  %10.5g" : "", outcome->summary.eval_loss);
+    if (work->judged) {
+      lm_text_addf(out, "  %10.5g", outcome->summary.eval_loss);
+    }
     for (uint32_t k = 0; k < work->n_metrics; k++) {
       lm_text_addf(out, "  %10.5g", outcome->summary.metrics[k]);
     }
