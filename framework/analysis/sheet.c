@@ -9,7 +9,7 @@
 
 #include "base/memory.h"
 
-enum { SMALL = 64, MARGIN_GRAY = 96 };
+enum { SMALL = 64 };
 
 static const int64_t size_limit = INT64_C(1) << 30;
 
@@ -136,7 +136,7 @@ enum lamina_status lm_sheet_make(const struct lm_sheet *sheet, struct lm_pixels 
   if (out->bytes == NULL) {
     return lm_fail_memory(error, bytes);
   }
-  memset(out->bytes, MARGIN_GRAY, bytes);
+  memset(out->bytes, LM_SHEET_GRAY, bytes);
   choose_scale(sheet, &layout);
   draw(&layout, sheet, out);
   return LAMINA_OK;

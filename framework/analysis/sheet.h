@@ -10,6 +10,9 @@
 #include "base/error.h"
 #include "io/png.h"
 
+/** The shade of margins and empty places, of 255. */
+enum { LM_SHEET_GRAY = 96 };
+
 /** What is to be shown; zero-initialise what is not said. */
 struct lm_sheet {
   const float *images; /* [count, height, width, channels] */

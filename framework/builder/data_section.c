@@ -1,7 +1,7 @@
 /*
- * The `data:` section: train, test or holdout, transforms, and source, a sentence that tells who
- * misses a file where to get it. Fields of the data become sources of the graph, as they are
- * behind the transforms.
+ * The `data:` section: train, test or holdout, which labels' records are used, transforms, and
+ * source, a sentence that tells who misses a file where to get it. Fields of the data become
+ * sources of the graph, as they are behind the transforms.
  */
 #include <string.h>
 
@@ -151,6 +151,56 @@ enum lamina_status lm_build_fields(struct lm_experiment *experiment, struct lm_e
   return status;
 }
 
+/* ---- without, only ---- */
+
+static enum lamina_status add_rule(struct lm_experiment *experiment, const struct lm_pair *pair,
+                                   bool only, struct lm_error *error)
+{
+  struct lm_items items;
+  lm_items_of(pair->value, &items);
+  if (items.count == 0) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &pair->value->where,
+                      "%s has no labels of '%s', expected an integer or a list of them",
+                      only ? "data.only" : "data.without", pair->key);
+  }
+  struct lm_label_rule rule = {
+      .field = pair->key, .where = pair->key_where, .only = only, .n_labels = items.count};
+  rule.labels = lm_alloc(items.count, sizeof *rule.labels);
+  if (rule.labels == NULL) {
+    return lm_fail_memory(error, items.count * sizeof *rule.labels);
+  }
+  for (size_t i = 0; i < items.count; i++) {
+    enum lamina_status status =
+        lm_value_i64(items.items[i], only ? "data.only" : "data.without", &rule.labels[i], error);
+    if (status != LAMINA_OK) {
+      lm_free(rule.labels);
+      return status;
+    }
+  }
+  return lm_selection_add(&experiment->selection, &rule, experiment->train_data, error);
+}
+
+/* `without: {target: [7]}`, or the same of `only`. */
+static enum lamina_status build_rules(struct lm_experiment *experiment, struct lm_value *data,
+                                      bool only, struct lm_error *error)
+{
+  char found[80];
+  const char *key = only ? "only" : "without";
+  struct lm_value *rules = lm_value_get(data, key);
+  if (lm_value_is_null(rules)) {
+    return LAMINA_OK;
+  }
+  if (rules->kind != LM_VALUE_MAP) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &rules->where,
+                      "data.%s is %s, expected a map such as {target: [7]}", key,
+                      lm_value_describe(rules, found, sizeof found));
+  }
+  for (size_t i = 0; i < rules->count; i++) {
+    LM_TRY(add_rule(experiment, &rules->pairs[i], only, error));
+  }
+  return LAMINA_OK;
+}
+
 /* The data sets of the section; only that of train for predictions. */
 static enum lamina_status build_datasets(struct lm_experiment *experiment, struct lm_value *data,
                                          bool predict_only, struct lm_error *error)
@@ -172,7 +222,9 @@ static enum lamina_status build_datasets(struct lm_experiment *experiment, struc
     LM_TRY(build_dataset(experiment, test, "test", &experiment->test_data, error));
     LM_TRY(compare_fields(experiment, error));
   }
-  return lm_value_is_null(holdout) ? LAMINA_OK : build_holdout(experiment, holdout, error);
+  LM_TRY(lm_value_is_null(holdout) ? LAMINA_OK : build_holdout(experiment, holdout, error));
+  LM_TRY(build_rules(experiment, data, false, error));
+  return build_rules(experiment, data, true, error);
 }
 
 enum lamina_status lm_build_data(struct lm_experiment *experiment,

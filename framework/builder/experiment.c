@@ -32,6 +32,7 @@ void lm_experiment_free(struct lm_experiment *experiment)
   lm_inference_free(experiment->inference);
   lm_graph_free(experiment->graph);
   lm_transforms_release(&experiment->transforms);
+  lm_selection_release(&experiment->selection);
   lm_dataset_free(experiment->train_data);
   lm_dataset_free(experiment->test_data);
   lm_settings_memory_release(&experiment->memory);
@@ -175,11 +176,6 @@ enum lamina_status lm_experiment_open_data(struct lm_experiment *experiment, str
   LM_TRY(open_dataset(experiment, experiment->train_data, error));
   if (experiment->test_data != NULL) {
     LM_TRY(open_dataset(experiment, experiment->test_data, error));
-  }
-  if (experiment->holdout > 0.0 && experiment->train_data->count < 2) {
-    return lm_fail_at(error, LAMINA_E_INVALID, &experiment->train_data->instance->where,
-                      "%s has one record, of which nothing can be held out",
-                      experiment->train_data->instance->label);
   }
   take_classes(experiment);
   LM_TRY(lm_graph_infer(experiment->graph, experiment->train.batch, &inference, error));

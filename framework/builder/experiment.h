@@ -8,6 +8,7 @@
 #ifndef LM_BUILDER_EXPERIMENT_H
 #define LM_BUILDER_EXPERIMENT_H
 
+#include "data/selection.h"
 #include "data/transforms.h"
 
 /** The `train:` section, and the two maps in it. */
@@ -60,6 +61,7 @@ struct lm_experiment {
   struct lm_dataset *train_data, *test_data; /* test_data NULL: none, or held out */
   const char *data_source;                   /* borrowed: where users get the files; or NULL */
   double holdout;                            /* fraction of train_data; 0: none */
+  struct lm_selection selection;             /* of the records of both */
   struct lm_transforms transforms;
   struct lm_graph *graph;
   struct lm_inference *inference; /* at the training batch size */

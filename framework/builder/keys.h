@@ -16,6 +16,7 @@ enum lm_form {
   LM_FORM_BOOL,          /* true or false */
   LM_FORM_BOOL_OR_TEXTS, /* true, false, or texts */
   LM_FORM_MAP,           /* any map */
+  LM_FORM_LABELS,        /* by the name of a field, an integer or a list of them */
   LM_FORM_DATA,          /* lm_data_keys */
   LM_FORM_TRAIN,         /* lm_train_table, and the two tables in it */
   LM_FORM_PLUGIN,        /* a plugin of the kind: a name or {name: {settings}} */

@@ -14,7 +14,7 @@
 #include "builder/experiment.h"
 #include "cli/catalog.h"
 
-enum { LM_CLI_SETS = 256, LM_CLI_ARGS = 16 };
+enum { LM_CLI_SETS = 256, LM_CLI_ARGS = 16, LM_CLI_VARIED = 16 };
 
 /** What was given on the command line. */
 struct lm_cli {
@@ -31,7 +31,11 @@ struct lm_cli {
   char seed[64];
   uint32_t threads; /* 0: as many as make sense */
   struct lm_affinity affinity;
-  double seconds; /* --seconds; 0: not given */
+  double seconds;                       /* --seconds; 0: not given */
+  const char *normal, *data, *pictures; /* outliers */
+  const char *varied[LM_CLI_VARIED];    /* --vary */
+  size_t n_varied;
+  double false_alarms, confidence; /* outliers; 0: not given */
   bool resume, json, yaml, markdown, classes, all, quiet, help, version, profile, dot, watch;
   uint64_t given;        /* bit i: option i of the table of options */
   uint32_t load_seconds; /* LAMINA_LOAD_SECONDS: time for a plugin to load and set up; 0: usual */
@@ -61,6 +65,8 @@ enum lamina_status lm_command_eval(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_predict(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_sample(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_latents(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_outliers(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_sweep(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_list(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_conform(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_inspect(struct lm_cli *cli, struct lm_error *error);
@@ -114,6 +120,9 @@ enum lamina_status lm_cli_build(struct lm_cli *cli, struct lm_config *config, bo
 enum lamina_status lm_cli_build_as(struct lm_cli *cli, struct lm_config *config,
                                    struct lm_experiment_options options, struct lm_experiment **out,
                                    struct lm_error *error) LM_MUST_CHECK;
+
+/** What to call a run of an experiment file: "digits" of configs/digits.yaml; lm_free(). */
+char *lm_cli_stem(const char *path);
 
 /** Prints a text and releases it. */
 enum lamina_status lm_cli_print(struct lm_text *text, struct lm_error *error) LM_MUST_CHECK;

@@ -17,10 +17,13 @@ struct command {
 
 static const struct command commands[] = {
     {"train", lm_command_train, "FILE", "train an experiment; its run folder gets the model"},
+    {"sweep", lm_command_sweep, "FILE --vary KEY=V,V", "train it once for each value, and compare"},
     {"eval", lm_command_eval, "MODEL [FILE]", "loss and metrics of a model on its test data"},
     {"predict", lm_command_predict, "MODEL --input DATA", "outputs of a model for each sample"},
     {"sample", lm_command_sample, "MODEL --out FILE", "what a decoder makes of random codes"},
     {"latents", lm_command_latents, "MODEL --out FILE", "a map of codes, coloured by class"},
+    {"outliers", lm_command_outliers, "MODEL --data DATA",
+     "records that a model finds unlike the normal ones"},
     {"check", lm_command_check, "FILE", "everything short of training: settings, shapes, data"},
     {"summary", lm_command_summary, "FILE", "nodes, shapes and numbers of parameters"},
     {"plan", lm_command_plan, "FILE", "where every tensor lives, and who overwrites whom"},

@@ -9,7 +9,7 @@
 
 #include "cli/cli.h"
 
-enum option_kind { FLAG, TEXT, SET, SEED, THREADS, AFFINITY, REAL };
+enum option_kind { FLAG, TEXT, SET, VARY, SEED, THREADS, AFFINITY, REAL };
 
 struct option {
   const char *name;
@@ -25,13 +25,17 @@ struct option {
 #define TEXT_AT(field) .kind = TEXT, .offset = offsetof(struct lm_cli, field)
 #define REAL_AT(field, above, to) \
   .kind = REAL, .offset = offsetof(struct lm_cli, field), .least = above, .most = to
-#define BUILDS "train bench check summary plan eval predict sample latents"
-#define COMPUTES "train bench eval predict sample latents"
+#define BUILDS "train sweep bench check summary plan eval predict sample latents outliers"
+#define COMPUTES "train sweep bench eval predict sample latents outliers"
 
 static const struct option options[] = {
     {"--set", "KEY=VALUE", BUILDS, "override a value of the experiment, such as train.epochs=3",
      .kind = SET},
-    {"--run-dir", "DIR", "train", "the run folder; default runs/NAME", TEXT_AT(run_dir)},
+    {"--vary", "KEY=V,V,...", "sweep",
+     "values to train with, as of --set; given several times: all combinations", .kind = VARY},
+    {"--run-dir", "DIR", "train sweep",
+     "the run folder; default runs/NAME; of a sweep that of its runs' folders, runs/NAME-sweep",
+     TEXT_AT(run_dir)},
     {"--resume", NULL, "train", "continue from the run folder's checkpoint", FLAG_AT(resume)},
     {"--watch", NULL, "train", "take in plugins that are rebuilt meanwhile, and outlive them",
      FLAG_AT(watch)},
@@ -52,7 +56,8 @@ static const struct option options[] = {
     {"--part", "NAME", "predict sample latents",
      "run this part of the model alone; sample: decoder, latents: encoder, if not given",
      TEXT_AT(part)},
-    {"--out", "FILE", "sample latents", "what is written: .png or .npy; .svg or .csv of latents",
+    {"--out", "FILE", "sample latents outliers sweep",
+     "what is written: of sample .png or .npy; of latents and sweep .svg or .csv; of outliers .csv",
      TEXT_AT(out)},
     {"--count", "N", "sample latents", "so many draws, 64 if not given; samples in the map",
      TEXT_AT(count)},
@@ -72,7 +77,20 @@ static const struct option options[] = {
     {"--output", "FILE", "predict",
      "write there instead of to standard output; as an array if it ends in .npy", TEXT_AT(output)},
     {"--classes", NULL, "predict", "the class of each sample in front", FLAG_AT(classes)},
-    {"--json", NULL, "train bench eval predict list inspect conform", "output as JSON",
+    {"--data", "DATA", "outliers", "the records to judge, given as --input is", TEXT_AT(data)},
+    {"--normal", "DATA", "outliers",
+     "normal records that the model was not trained with, for the threshold; default: the "
+     "evaluation data of its experiment",
+     TEXT_AT(normal)},
+    {"--false-alarms", "RATE", "outliers",
+     "share of normal records that may be taken for outliers; default 0.01",
+     REAL_AT(false_alarms, 0, 0.5)},
+    {"--confidence", "P", "outliers", "of the intervals; default 0.95",
+     REAL_AT(confidence, 0, 0.999999)},
+    {"--pictures", "FILE", "outliers",
+     "a PNG of the worst outliers, and below of those just not: each input beside the output",
+     TEXT_AT(pictures)},
+    {"--json", NULL, "train bench eval predict outliers list inspect conform", "output as JSON",
      FLAG_AT(json)},
     {"--yaml", NULL, "inspect", "output as YAML", FLAG_AT(yaml)},
     {"--markdown", NULL, "inspect", "the settings as a table for a plugin's page",
@@ -226,6 +244,12 @@ static enum lamina_status take_value(struct lm_cli *cli, const struct option *op
       return LAMINA_OK;
     case SET:
       return add_set(cli, value, error);
+    case VARY:
+      if (cli->n_varied == LM_CLI_VARIED) {
+        return lm_fail(error, LAMINA_E_USAGE, "--vary is given more than %d times", LM_CLI_VARIED);
+      }
+      cli->varied[cli->n_varied++] = value;
+      return LAMINA_OK;
     case SEED:
       LM_TRY(lm_cli_number("--seed", value, 0, INT64_MAX, &number, error));
       (void)snprintf(cli->seed, sizeof cli->seed, "train.seed=%lld", number);

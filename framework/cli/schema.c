@@ -13,6 +13,7 @@
 #include "cli/schema.h"
 
 #define REFERENCE "\"" LM_SCHEMA_REFERENCE "\""
+#define LABEL "\"integer\", \"string\"], \"minimum\": 0, \"pattern\": " REFERENCE
 #define TEXT "\"string\", \"number\", \"boolean\"" /* any scalar is a text */
 #define ITEM "{\"$ref\": \"#/definitions/%s_item\"}"
 #define STRICT "{\"allOf\": [" ITEM ", {\"$ref\": \"#/definitions/%s_needs\"}]}"
@@ -70,6 +71,11 @@ static void add_form(const struct lm_key *key, struct lm_text *out)
       return;
     case LM_FORM_MAP:
       lm_text_add(out, "\"type\": [\"object\", \"null\"]");
+      return;
+    case LM_FORM_LABELS:
+      lm_text_add(out, "\"type\": [\"object\", \"string\", \"null\"], \"pattern\": " REFERENCE
+                       ", \"additionalProperties\": {\"type\": [\"array\", " LABEL
+                       ", \"minItems\": 1, \"items\": {\"type\": [" LABEL "}}");
       return;
     case LM_FORM_DATA:
       lm_text_add(out, "\"allOf\": [{\"$ref\": \"#/definitions/data\"}]");

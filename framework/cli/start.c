@@ -88,6 +88,15 @@ enum lamina_status lm_cli_experiment(struct lm_cli *cli, struct lm_experiment **
   return lm_cli_build(cli, config, false, out, error);
 }
 
+char *lm_cli_stem(const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  const char *name = slash == NULL ? path : slash + 1;
+  const char *dot = strrchr(name, '.');
+  size_t length = dot == NULL || dot == name ? strlen(name) : (size_t)(dot - name);
+  return strcmp(path, "-") == 0 ? lm_copy_text("run") : lm_copy_bytes(name, length);
+}
+
 enum lamina_status lm_cli_print(struct lm_text *text, struct lm_error *error)
 {
   enum lamina_status status = LAMINA_OK;

@@ -9,22 +9,12 @@
 #include "trainer/profile.h"
 #include "trainer/run_folder.h"
 
-/* "configs/digits.yaml" gives "digits". */
-static char *stem_of(const char *path)
-{
-  const char *slash = strrchr(path, '/');
-  const char *name = slash == NULL ? path : slash + 1;
-  const char *dot = strrchr(name, '.');
-  size_t length = dot == NULL || dot == name ? strlen(name) : (size_t)(dot - name);
-  return strcmp(path, "-") == 0 ? lm_copy_text("run") : lm_copy_bytes(name, length);
-}
-
 static char *choose_run_dir(const struct lm_cli *cli)
 {
   if (cli->run_dir != NULL) {
     return lm_copy_text(cli->run_dir);
   }
-  char *stem = stem_of(cli->args[0]);
+  char *stem = lm_cli_stem(cli->args[0]);
   char *path = stem == NULL ? NULL : lm_run_folder_choose("runs", stem, cli->resume);
   lm_free(stem);
   return path;

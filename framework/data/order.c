@@ -29,9 +29,6 @@ int64_t lm_order_hold_out(int64_t *index, int64_t n, double fraction, uint64_t s
   int64_t held = (int64_t)llround((double)n * fraction);
   held = held < 1 ? 1 : held;
   held = held > n - 1 ? n - 1 : held;
-  for (int64_t i = 0; i < n; i++) {
-    index[i] = i;
-  }
   lm_order_shuffle(index, n, &stream, 0);
   qsort(index, (size_t)(n - held), sizeof *index, ascending);
   qsort(index + n - held, (size_t)held, sizeof *index, ascending);

@@ -11,9 +11,10 @@
 void lm_order_shuffle(int64_t *index, int64_t n, const struct lm_stream *stream, uint64_t step);
 
 /**
- * Splits n records: a random part of round(n * fraction), at least 1 and at most n - 1, is held
- * out. Both parts are sorted.
- * @param index  [n], out: first those kept, then those held out
+ * Splits n >= 2 records: a random part of round(n * fraction), at least 1 and at most n - 1, is
+ * held out. Both parts are sorted.
+ * @param index  [n], in: numbers of records in ascending order; out: first those kept, then those
+ *               held out
  * @return how many are kept
  */
 int64_t lm_order_hold_out(int64_t *index, int64_t n, double fraction, uint64_t seed);

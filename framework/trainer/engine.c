@@ -141,9 +141,7 @@ static enum lamina_status make_portion(struct lm_engine *engine, struct lm_porti
   if (portion->index == NULL) {
     return lm_fail_memory(error, (size_t)count * sizeof *portion->index);
   }
-  for (int64_t i = 0; i < count; i++) {
-    portion->index[i] = index == NULL ? i : index[i];
-  }
+  memcpy(portion->index, index, (size_t)count * sizeof *index);
   for (uint32_t i = 0; i < experiment->graph->n_sources; i++) {
     portion->fields[i] = (uint32_t)lm_dataset_field(dataset, experiment->graph->sources[i]->name);
   }
@@ -152,26 +150,39 @@ static enum lamina_status make_portion(struct lm_engine *engine, struct lm_porti
   return lm_loader_create(dataset, &experiment->transforms, largest, &portion->loader, error);
 }
 
-static enum lamina_status make_portions(struct lm_engine *engine, struct lm_error *error)
+/* The training data, and what is held out of it. */
+static enum lamina_status split_portions(struct lm_engine *engine, int64_t *index, int64_t count,
+                                         struct lm_error *error)
 {
   struct lm_experiment *experiment = engine->experiment;
   struct lm_dataset *data = experiment->train_data;
   if (experiment->holdout <= 0.0) {
-    LM_TRY(make_portion(engine, &engine->train, data, NULL, data->count, error));
-    return experiment->test_data == NULL
-               ? LAMINA_OK
-               : make_portion(engine, &engine->test, experiment->test_data, NULL,
-                              experiment->test_data->count, error);
+    return make_portion(engine, &engine->train, data, index, count, error);
   }
-  int64_t *index = lm_alloc((size_t)data->count, sizeof *index);
-  if (index == NULL) {
-    return lm_fail_memory(error, (size_t)data->count * sizeof *index);
+  if (count < 2) {
+    return lm_fail_at(error, LAMINA_E_INVALID, &data->instance->where,
+                      "%s has one record%s, of which nothing can be held out",
+                      data->instance->label, data->count > 1 ? " that is not left out" : "");
   }
-  int64_t kept = lm_order_hold_out(index, data->count, experiment->holdout, experiment->host.seed);
-  enum lamina_status status = make_portion(engine, &engine->train, data, index, kept, error);
-  if (status == LAMINA_OK) {
-    status = make_portion(engine, &engine->test, data, index + kept, data->count - kept, error);
+  int64_t kept = lm_order_hold_out(index, count, experiment->holdout, experiment->host.seed);
+  LM_TRY(make_portion(engine, &engine->train, data, index, kept, error));
+  return make_portion(engine, &engine->test, data, index + kept, count - kept, error);
+}
+
+static enum lamina_status make_portions(struct lm_engine *engine, struct lm_error *error)
+{
+  const struct lm_experiment *experiment = engine->experiment;
+  struct lm_dataset *test = experiment->test_data;
+  int64_t *index, count;
+  LM_TRY(lm_selection_apply(&experiment->selection, experiment->train_data, true, &index, &count,
+                            error));
+  enum lamina_status status = split_portions(engine, index, count, error);
+  lm_free(index);
+  if (status != LAMINA_OK || test == NULL) {
+    return status;
   }
+  LM_TRY(lm_selection_apply(&experiment->selection, test, false, &index, &count, error));
+  status = make_portion(engine, &engine->test, test, index, count, error);
   lm_free(index);
   return status;
 }

@@ -41,6 +41,14 @@ done
 if [ -n "${LAMINA_DATA:-}" ]; then
   if [ "${LAMINA_TEST_SANITIZED:-no}" = no ]; then
     reaches mnist-mlp 0.978
+    # Twos stand out of the other digits, even after two epochs.
+    lamina train "$source/configs/mnist-outliers.yaml" --run-dir outliers --quiet --set train.epochs=2
+    wants 0
+    lamina outliers outliers/model.safetensors --data "idx:
+      {images: $LAMINA_DATA/mnist/t10k-images-idx3-ubyte.gz,
+       labels: $LAMINA_DATA/mnist/t10k-labels-idx1-ubyte.gz}"
+    wants 0 "normal     5404 records" "of 10000 records"
+    holds "$(awk '$1 == 2 { print $NF }' out) >= 0.9" "AUC of the twos"
   else
     lamina check "$source/configs/mnist-mlp.yaml"
     wants 0 "60000 training samples, 10000 for evaluation"

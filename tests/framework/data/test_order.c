@@ -82,6 +82,14 @@ static bool ascends(const int64_t *index, int64_t n)
   return true;
 }
 
+static int64_t hold_out(int64_t *index, int64_t n, double fraction, uint64_t seed)
+{
+  for (int64_t i = 0; i < n; i++) {
+    index[i] = i;
+  }
+  return lm_order_hold_out(index, n, fraction, seed);
+}
+
 Test(order, the_part_held_out_has_the_size_asked_for)
 {
   static const struct {
@@ -92,7 +100,7 @@ Test(order, the_part_held_out_has_the_size_asked_for)
                {2, 0.99, 1},   {2, 0.001, 1}, {200, 0.001, 1}, {200, 0.999, 199}, {7, 1.0 / 3, 2}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     int64_t index[N];
-    int64_t kept = lm_order_hold_out(index, cases[i].n, cases[i].fraction, 1);
+    int64_t kept = hold_out(index, cases[i].n, cases[i].fraction, 1);
     cr_assert_eq(cases[i].n - kept, cases[i].held, "%g of %d: %d", cases[i].fraction,
                  (int)cases[i].n, (int)(cases[i].n - kept));
     cr_assert(is_permutation(index, cases[i].n), "the parts overlap");
@@ -103,9 +111,9 @@ Test(order, the_part_held_out_has_the_size_asked_for)
 Test(order, the_part_held_out_depends_on_the_seed)
 {
   int64_t first[N], again[N], other[N];
-  int64_t kept = lm_order_hold_out(first, N, 0.3, 1);
-  (void)lm_order_hold_out(again, N, 0.3, 1);
-  (void)lm_order_hold_out(other, N, 0.3, 2);
+  int64_t kept = hold_out(first, N, 0.3, 1);
+  (void)hold_out(again, N, 0.3, 1);
+  (void)hold_out(other, N, 0.3, 2);
   cr_assert_arr_eq(first, again, sizeof first);
   cr_assert(memcmp(first + kept, other + kept, (size_t)(N - kept) * sizeof *first) != 0);
 }
@@ -116,7 +124,7 @@ Test(order, every_record_is_held_out_as_often_as_any_other)
   int held[N] = {0};
   for (uint64_t seed = 0; seed < 400; seed++) {
     int64_t index[N];
-    for (int64_t i = lm_order_hold_out(index, N, 0.3, seed); i < N; i++) {
+    for (int64_t i = hold_out(index, N, 0.3, seed); i < N; i++) {
       held[index[i]]++;
     }
   }

@@ -52,6 +52,27 @@ Test(resume, gives_the_same_bits_at_every_step)
   ls_folder_remove(folder);
 }
 
+/* And what the run folder keeps of the experiment says which records were left out. */
+Test(resume, gives_the_same_bits_when_records_are_left_out)
+{
+  static const char yaml[] =
+      "data: {train: {moons: {samples: 40}}, holdout: 0.25, without: {target: 1}}\n" SMALL_MODEL
+          SMALL_REST "train: {epochs: 4, batch: 6}\n";
+  char *folder = ls_folder_make();
+  char *dir = in_folder(folder, "stopped");
+  struct lm_error error = {0};
+  struct lm_train_result straight = train_in(folder, "straight", yaml, 1);
+  cr_assert_eq(straight.steps, 12);
+  stop_at(dir, yaml, 5);
+  char *kept = ls_file(dir, "experiment.yaml", NULL);
+  cr_expect(strstr(kept, "without:") != NULL, "%s", kept);
+  expect_status(resume(dir, kept, &error), LAMINA_OK, &error);
+  expect_same_run(folder, "straight", "stopped");
+  lm_free(kept);
+  lm_free(dir);
+  ls_folder_remove(folder);
+}
+
 Test(resume, gives_the_same_bits_with_early_stopping)
 {
   static const char yaml[] = SMALL_DATA SMALL_MODEL SMALL_REST
