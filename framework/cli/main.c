@@ -21,6 +21,8 @@ static const struct command commands[] = {
     {"predict", lm_command_predict, "MODEL --input DATA", "outputs of a model for each sample"},
     {"sample", lm_command_sample, "MODEL --out FILE", "what a decoder makes of random codes"},
     {"latents", lm_command_latents, "MODEL --out FILE", "a map of codes, coloured by class"},
+    {"probe", lm_command_probe, "MODEL --input DATA",
+     "what shifts, turns and gains do to each layer"},
     {"check", lm_command_check, "FILE", "everything short of training: settings, shapes, data"},
     {"summary", lm_command_summary, "FILE", "nodes, shapes and numbers of parameters"},
     {"plan", lm_command_plan, "FILE", "where every tensor lives, and who overwrites whom"},

@@ -25,8 +25,8 @@ struct option {
 #define TEXT_AT(field) .kind = TEXT, .offset = offsetof(struct lm_cli, field)
 #define REAL_AT(field, above, to) \
   .kind = REAL, .offset = offsetof(struct lm_cli, field), .least = above, .most = to
-#define BUILDS "train bench check summary plan eval predict sample latents"
-#define COMPUTES "train bench eval predict sample latents"
+#define BUILDS "train bench check summary plan eval predict sample latents probe"
+#define COMPUTES "train bench eval predict sample latents probe"
 
 static const struct option options[] = {
     {"--set", "KEY=VALUE", BUILDS, "override a value of the experiment, such as train.epochs=3",
@@ -47,12 +47,13 @@ static const struct option options[] = {
      .kind = SEED},
     {"--plugin-path", "DIRS", NULL, "look for plugins here first; ':' between folders",
      TEXT_AT(plugin_path)},
-    {"--input", "DATA", "predict sample latents",
+    {"--input", "DATA", "predict sample latents probe",
      "a CSV, IDX or NPY file, or a data set as in an experiment", TEXT_AT(input)},
     {"--part", "NAME", "predict sample latents",
      "run this part of the model alone; sample: decoder, latents: encoder, if not given",
      TEXT_AT(part)},
-    {"--out", "FILE", "sample latents", "what is written: .png or .npy; .svg or .csv of latents",
+    {"--out", "FILE", "sample latents probe",
+     "what is written: .png or .npy; .svg or .csv of latents; probe: a picture, .svg",
      TEXT_AT(out)},
     {"--count", "N", "sample latents", "so many draws, 64 if not given; samples in the map",
      TEXT_AT(count)},
@@ -72,7 +73,16 @@ static const struct option options[] = {
     {"--output", "FILE", "predict",
      "write there instead of to standard output; as an array if it ends in .npy", TEXT_AT(output)},
     {"--classes", NULL, "predict", "the class of each sample in front", FLAG_AT(classes)},
-    {"--json", NULL, "train bench eval predict list inspect conform", "output as JSON",
+    {"--shift", "N|DX,DY", "probe",
+     "move by N pixels down and right (signals: in time), or by DX,DY", TEXT_AT(shift)},
+    {"--rotate", "DEGREES", "probe", "turn pictures counter-clockwise", TEXT_AT(rotate)},
+    {"--flip", NULL, "probe", "turn pictures over, left to right", FLAG_AT(flip)},
+    {"--gain", "FACTOR", "probe", "multiply by it", TEXT_AT(gain)},
+    {"--edge", "HOW", "probe",
+     "what a shift brings in: circular (the default), the other side; or zeros, and only what is "
+     "away from edges is compared",
+     TEXT_AT(edge)},
+    {"--json", NULL, "train bench eval predict probe list inspect conform", "output as JSON",
      FLAG_AT(json)},
     {"--yaml", NULL, "inspect", "output as YAML", FLAG_AT(yaml)},
     {"--markdown", NULL, "inspect", "the settings as a table for a plugin's page",
