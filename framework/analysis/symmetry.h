@@ -68,10 +68,11 @@ struct lm_symmetry_output {
 /** What one motion does to a layer's output. */
 struct lm_symmetry_row {
   enum lm_symmetry_state state;
-  enum lm_symmetry_cause cause;
-  int64_t height, width; /* its grid; height is the time of signals; 0: none */
-  double steps[2];       /* pixels from place to place, down and right */
-  int64_t inside;        /* places that see no edge */
+  enum lm_symmetry_cause cause; /* not NONE: with a sentence */
+  int64_t height, width;        /* its grid; height is the time of signals; 0: none */
+  double steps[2];              /* pixels from place to place, down and right */
+  int64_t inside;               /* places that see no edge */
+  int64_t exact;                /* places that are exact in all samples; if MEASURED */
   struct lm_spread equivariance, at_inside, invariance; /* where they are, see state and inside */
   char *sentence;                                       /* of the cause; NULL: none */
 };

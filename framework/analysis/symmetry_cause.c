@@ -73,15 +73,16 @@ static void add_stride(const struct lm_symmetry_part *part, const struct lm_symm
                        struct lm_text *out)
 {
   if (part->motion.kind == LM_MOTION_SHIFT && row->width == 1) {
-    lm_text_addf(out,
-                 "its steps in time are %g of the input long, and %s ends between them: only "
-                 "shifts by multiples of %g come out as shifts",
-                 row->steps[0], part->label, row->steps[0]);
+    lm_text_addf(
+        out,
+        "its steps in time are %g of the input long, and this shift ends between them: only "
+        "shifts by multiples of %g come out as shifts",
+        row->steps[0], row->steps[0]);
   } else if (part->motion.kind == LM_MOTION_SHIFT) {
     lm_text_addf(out,
-                 "its places are %g rows and %g columns of the input apart, and %s ends "
+                 "its places are %g rows and %g columns of the input apart, and this shift ends "
                  "between them: only shifts by multiples of that come out as shifts",
-                 row->steps[0], row->steps[1], part->label);
+                 row->steps[0], row->steps[1]);
   } else {
     lm_text_addf(out,
                  "its %lld x %lld places, %g rows and %g columns of the input apart, cannot be "
