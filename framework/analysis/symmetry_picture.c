@@ -15,6 +15,7 @@ enum {
   PLOT = 260,
   NAMES = 110,
   LINE = 17,
+  GAP = 5,
   LEAST_WIDTH = 720,
   WIDEST_COLUMN = 90,
   NARROWEST_COLUMN = 22,
@@ -88,7 +89,10 @@ static void add_scale(struct lm_text *out, const struct panel *panel)
               : decade == 1 ? "10"
                             : text);
   }
-  add_label(out, right - 4, exact + 14, "text-anchor=\"end\" fill=\"#777777\"", "rounding");
+  lm_text_addf(out,
+               "<text transform=\"translate(%.1f %.1f) rotate(-90)\" text-anchor=\"middle\" "
+               "fill=\"%s\">rounding</text>\n",
+               right + 16.0, (exact + bottom) / 2.0, GRAY);
   lm_text_addf(out,
                "<text transform=\"translate(16 %.1f) rotate(-90)\" text-anchor=\"middle\" "
                "fill=\"%s\">relative error, mean to most</text>\n",
@@ -195,7 +199,7 @@ static void add_reason(struct lm_text *out, const struct panel *panel, int64_t c
   if (row->state != LM_SYMMETRY_MEASURED) {
     lm_text_addf(out,
                  "<text transform=\"translate(%.1f %.1f) rotate(-90)\" fill=\"%s\">%s</text>\n",
-                 x_at(panel, column) + 4, panel->top + TOP + PLOT - 8, GRAY, words[row->state]);
+                 x_at(panel, column) - 5, panel->top + TOP + PLOT - 8, GRAY, words[row->state]);
   }
 }
 
@@ -280,7 +284,7 @@ static double add_panel(struct lm_text *out, const struct panel *panel)
   }
   for (uint32_t i = 0; i < report->n_outputs; i++) {
     if (part->rows[i].cause != LM_CAUSE_NONE) {
-      y += LINE * add_wrapped(out, panel, y, part->rows[i].sentence);
+      y += LINE * add_wrapped(out, panel, y, part->rows[i].sentence) + GAP;
     }
   }
   y += LINE * add_scores(out, panel, y);
