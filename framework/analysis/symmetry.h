@@ -19,8 +19,8 @@
 
 #include "trainer/engine.h"
 
-/** Errors up to this one are those of rounding. */
-#define LM_SYMMETRY_EXACT 1e-5
+/** Errors up to this one are taken for rounding: deep convolutions come to some 1e-5. */
+#define LM_SYMMETRY_EXACT 1e-4
 
 enum lm_motion_kind { LM_MOTION_SHIFT = 0, LM_MOTION_TURN, LM_MOTION_FLIP, LM_MOTION_GAIN };
 
