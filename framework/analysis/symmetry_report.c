@@ -31,8 +31,8 @@ static void add_steps(struct lm_text *out, const struct lm_symmetry_row *row)
 
 static const char *cause_name(enum lm_symmetry_cause cause)
 {
-  static const char *const names[] = {"none",    "stride",   "edges",       "everywhere",
-                                      "no_grid", "constant", "not_in_scale"};
+  static const char *const names[] = {"none",    "stride",        "edges",       "everywhere",
+                                      "no_grid", "adds_constant", "not_in_scale"};
   return names[cause];
 }
 
@@ -149,7 +149,7 @@ void lm_symmetry_report_text(const struct lm_symmetry_report *report, struct lm_
 
 static const char *kind_name(enum lm_motion_kind kind)
 {
-  static const char *const names[] = {"shift", "rotate", "flip", "gain"};
+  static const char *const names[] = {"translation", "rotation", "reflection", "amplification"};
   return names[kind];
 }
 

@@ -40,7 +40,8 @@ if command -v python3 >/dev/null 2>&1; then
 import json
 report = json.load(open("report.json"))
 assert list(report) == ["model", "samples", "exact", "scores", "transforms"], list(report)
-assert [t["transform"] for t in report["transforms"]] == ["shift", "rotate", "flip", "gain"]
+assert [t["transform"] for t in report["transforms"]] == [
+    "translation", "rotation", "reflection", "amplification"]
 assert report["transforms"][0]["right"] == -1 and report["transforms"][0]["down"] == 2
 for motion in report["transforms"]:
     assert [layer["node"] for layer in motion["layers"]] == [
