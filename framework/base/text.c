@@ -141,6 +141,28 @@ void lm_text_add_json_number(struct lm_text *text, double number)
   lm_text_add(text, shortest);
 }
 
+void lm_text_add_xml(struct lm_text *text, const char *string)
+{
+  for (const char *at = string; *at != '\0'; at++) {
+    switch (*at) {
+      case '<':
+        lm_text_add(text, "&lt;");
+        break;
+      case '>':
+        lm_text_add(text, "&gt;");
+        break;
+      case '&':
+        lm_text_add(text, "&amp;");
+        break;
+      case '"':
+        lm_text_add(text, "&quot;");
+        break;
+      default:
+        lm_text_add_bytes(text, (unsigned char)*at < 0x20 ? " " : at, 1);
+    }
+  }
+}
+
 bool lm_text_ok(const struct lm_text *text)
 {
   return !text->failed;

@@ -32,6 +32,12 @@ bool lm_text_is_utf8(const char *string);
 /** Adds a JSON number that reads back as the same double; null for NaN and infinities. */
 void lm_text_add_json_number(struct lm_text *text, double number);
 
+/**
+ * Adds text with the escapes of XML, for content and for attributes in double quotes. Control
+ * characters, most of which XML has no way to write, become blanks.
+ */
+void lm_text_add_xml(struct lm_text *text, const char *string);
+
 bool lm_text_ok(const struct lm_text *text);
 
 /** The content ("" when empty), borrowed until the next change. */

@@ -26,7 +26,9 @@ struct lm_cli {
   const char *run_dir, *plugin_path, *input, *output, *directory, *part;
   const char *settings, *shapes, *only, *skip, *format, *timeout; /* conform */
   const char *out, *count, *grid, *dimensions, *interpolate, *samples, *encoder, *shape;
-  bool stretch; /* sample */
+  bool stretch;                             /* sample */
+  const char *shift, *rotate, *gain, *edge; /* probe */
+  bool flip;
   bool strict, in_process, rules, quick;
   char seed[64];
   uint32_t threads; /* 0: as many as make sense */
@@ -67,6 +69,7 @@ enum lamina_status lm_command_sample(struct lm_cli *cli, struct lm_error *error)
 enum lamina_status lm_command_latents(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_outliers(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_sweep(struct lm_cli *cli, struct lm_error *error);
+enum lamina_status lm_command_probe(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_list(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_conform(struct lm_cli *cli, struct lm_error *error);
 enum lamina_status lm_command_inspect(struct lm_cli *cli, struct lm_error *error);

@@ -24,6 +24,8 @@ static const struct command commands[] = {
     {"latents", lm_command_latents, "MODEL --out FILE", "a map of codes, coloured by class"},
     {"outliers", lm_command_outliers, "MODEL --data DATA",
      "records that a model finds unlike the normal ones"},
+    {"probe", lm_command_probe, "MODEL --input DATA",
+     "what shifts, turns and gains do to each layer"},
     {"check", lm_command_check, "FILE", "everything short of training: settings, shapes, data"},
     {"summary", lm_command_summary, "FILE", "nodes, shapes and numbers of parameters"},
     {"plan", lm_command_plan, "FILE", "where every tensor lives, and who overwrites whom"},

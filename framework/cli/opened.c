@@ -76,6 +76,17 @@ static char *input_yaml(const char *input)
   return lm_text_take(&text);
 }
 
+enum lamina_status lm_opened_want_input(const struct lm_cli *cli, struct lm_error *error)
+{
+  if (cli->input == NULL) {
+    return lm_fail(error, LAMINA_E_USAGE,
+                   "lamina %s needs --input: a CSV, IDX or NPY file, or a data set such as "
+                   "'csv: {file: x.csv}'",
+                   cli->command);
+  }
+  return LAMINA_OK;
+}
+
 enum lamina_status lm_opened_take_input(struct lm_opened *opened, const char *input,
                                         const char *option, struct lm_error *error)
 {

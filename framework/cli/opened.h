@@ -30,6 +30,10 @@ enum lamina_status lm_opened_read(struct lm_cli *cli, const char *path, struct l
 enum lamina_status lm_opened_take_data(struct lm_opened *opened, const char *path,
                                        struct lm_error *error) LM_MUST_CHECK;
 
+/** Refuses a command line without --input. LAMINA_E_USAGE. */
+enum lamina_status lm_opened_want_input(const struct lm_cli *cli,
+                                        struct lm_error *error) LM_MUST_CHECK;
+
 /**
  * Lets the experiment read nothing but a data set of the command line, through its transforms.
  * @param input   a CSV or IDX file, or a data set as YAML such as "csv: {file: x.csv}"

@@ -25,8 +25,8 @@ struct option {
 #define TEXT_AT(field) .kind = TEXT, .offset = offsetof(struct lm_cli, field)
 #define REAL_AT(field, above, to) \
   .kind = REAL, .offset = offsetof(struct lm_cli, field), .least = above, .most = to
-#define BUILDS "train sweep bench check summary plan eval predict sample latents outliers"
-#define COMPUTES "train sweep bench eval predict sample latents outliers"
+#define BUILDS "train sweep bench check summary plan eval predict sample latents outliers probe"
+#define COMPUTES "train sweep bench eval predict sample latents outliers probe"
 
 static const struct option options[] = {
     {"--set", "KEY=VALUE", BUILDS, "override a value of the experiment, such as train.epochs=3",
@@ -51,13 +51,14 @@ static const struct option options[] = {
      .kind = SEED},
     {"--plugin-path", "DIRS", NULL, "look for plugins here first; ':' between folders",
      TEXT_AT(plugin_path)},
-    {"--input", "DATA", "predict sample latents",
+    {"--input", "DATA", "predict sample latents probe",
      "a CSV, IDX or NPY file, or a data set as in an experiment", TEXT_AT(input)},
     {"--part", "NAME", "predict sample latents",
      "run this part of the model alone; sample: decoder, latents: encoder, if not given",
      TEXT_AT(part)},
-    {"--out", "FILE", "sample latents outliers sweep",
-     "what is written: of sample .png or .npy; of latents and sweep .svg or .csv; of outliers .csv",
+    {"--out", "FILE", "sample latents outliers sweep probe",
+     "what is written: of sample .png or .npy; of latents and sweep .svg or .csv; of outliers .csv; "
+     "of probe .svg",
      TEXT_AT(out)},
     {"--count", "N", "sample latents", "so many draws, 64 if not given; samples in the map",
      TEXT_AT(count)},
@@ -90,8 +91,17 @@ static const struct option options[] = {
     {"--pictures", "FILE", "outliers",
      "a PNG of the worst outliers, and below of those just not: each input beside the output",
      TEXT_AT(pictures)},
-    {"--json", NULL, "train bench eval predict outliers list inspect conform", "output as JSON",
-     FLAG_AT(json)},
+    {"--shift", "N|DX,DY", "probe",
+     "move by N pixels down and right (signals: in time), or by DX,DY", TEXT_AT(shift)},
+    {"--rotate", "DEGREES", "probe", "turn pictures counter-clockwise", TEXT_AT(rotate)},
+    {"--flip", NULL, "probe", "turn pictures over, left to right", FLAG_AT(flip)},
+    {"--gain", "FACTOR", "probe", "multiply by it", TEXT_AT(gain)},
+    {"--edge", "HOW", "probe",
+     "what a shift brings in: circular (the default), the other side; or zeros, and only what is "
+     "away from edges is compared",
+     TEXT_AT(edge)},
+    {"--json", NULL, "train bench eval predict outliers probe list inspect conform",
+     "output as JSON", FLAG_AT(json)},
     {"--yaml", NULL, "inspect", "output as YAML", FLAG_AT(yaml)},
     {"--markdown", NULL, "inspect", "the settings as a table for a plugin's page",
      FLAG_AT(markdown)},

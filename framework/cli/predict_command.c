@@ -204,11 +204,7 @@ enum lamina_status lm_command_predict(struct lm_cli *cli, struct lm_error *error
   struct lm_opened opened = {0};
   enum lamina_status status;
   LM_TRY(lm_cli_want_args(cli, 1, 1, "a model file", error));
-  if (cli->input == NULL) {
-    return lm_fail(error, LAMINA_E_USAGE,
-                   "lamina predict needs --input: a CSV, IDX or NPY file, or a data set such as "
-                   "'csv: {file: x.csv}'");
-  }
+  LM_TRY(lm_opened_want_input(cli, error));
   LM_TRY_OR(out, status, lm_opened_read(cli, cli->args[0], &opened, error));
   LM_TRY_OR(out, status, lm_opened_take_input(&opened, cli->input, "--input", error));
   LM_TRY_OR(out, status,

@@ -76,6 +76,9 @@ struct lm_value *lm_config_root(struct lm_config *config);
 /** Writes a value as YAML that reads back as the same tree; keeps quotes' meaning. */
 void lm_value_write(const struct lm_value *value, struct lm_text *out);
 
+/** Writes a value on one line, for people: "{kernel: 3, same: true}". */
+void lm_value_write_flow(const struct lm_value *value, struct lm_text *out);
+
 /* Looking into a tree. Returned pointers are borrowed; NULL means that there is none. */
 
 struct lm_value *lm_value_get(const struct lm_value *map, const char *key);

@@ -226,3 +226,28 @@ void lm_value_write(const struct lm_value *value, struct lm_text *out)
     lm_text_add(out, "\n");
   }
 }
+
+void lm_value_write_flow(const struct lm_value *value, struct lm_text *out)
+{
+  if (value->kind == LM_VALUE_SCALAR && value->quoted) {
+    lm_text_add_json_string(out, value->text);
+  } else if (value->kind == LM_VALUE_SCALAR) {
+    lm_text_add(out, value->text);
+  } else if (value->kind == LM_VALUE_NULL) {
+    lm_text_add(out, "null");
+  } else if (value->kind == LM_VALUE_LIST) {
+    lm_text_add(out, "[");
+    for (size_t i = 0; i < value->count; i++) {
+      lm_text_add(out, i == 0 ? "" : ", ");
+      lm_value_write_flow(value->items[i], out);
+    }
+    lm_text_add(out, "]");
+  } else {
+    lm_text_add(out, "{");
+    for (size_t i = 0; i < value->count; i++) {
+      lm_text_addf(out, "%s%s: ", i == 0 ? "" : ", ", value->pairs[i].key);
+      lm_value_write_flow(value->pairs[i].value, out);
+    }
+    lm_text_add(out, "}");
+  }
+}

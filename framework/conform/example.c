@@ -10,32 +10,6 @@
 
 enum { DEPTH = 32 };
 
-/* Writes a value on one line. */
-static void write_flow(const struct lm_value *value, struct lm_text *out, int depth)
-{
-  if (value->kind == LM_VALUE_SCALAR && value->quoted) {
-    lm_text_add_json_string(out, value->text);
-  } else if (value->kind == LM_VALUE_SCALAR) {
-    lm_text_add(out, value->text);
-  } else if (value->kind == LM_VALUE_NULL || depth == 0) {
-    lm_text_add(out, "null");
-  } else if (value->kind == LM_VALUE_LIST) {
-    lm_text_add(out, "[");
-    for (size_t i = 0; i < value->count; i++) {
-      lm_text_add(out, i == 0 ? "" : ", ");
-      write_flow(value->items[i], out, depth - 1);
-    }
-    lm_text_add(out, "]");
-  } else {
-    lm_text_add(out, "{");
-    for (size_t i = 0; i < value->count; i++) {
-      lm_text_addf(out, "%s%s: ", i == 0 ? "" : ", ", value->pairs[i].key);
-      write_flow(value->pairs[i].value, out, depth - 1);
-    }
-    lm_text_add(out, "}");
-  }
-}
-
 /* Adds a line for each map that stands behind the plugin's name. */
 static void collect(const struct lm_value *value, const char *name, struct lm_text *out, int depth)
 {
@@ -45,7 +19,7 @@ static void collect(const struct lm_value *value, const char *name, struct lm_te
   for (size_t i = 0; depth > 0 && value->kind == LM_VALUE_MAP && i < value->count; i++) {
     const struct lm_value *inner = value->pairs[i].value;
     if (strcmp(value->pairs[i].key, name) == 0 && inner->kind == LM_VALUE_MAP) {
-      write_flow(inner, out, DEPTH);
+      lm_value_write_flow(inner, out);
       lm_text_add(out, "\n");
     } else {
       collect(inner, name, out, depth - 1);

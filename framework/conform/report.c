@@ -113,45 +113,22 @@ static void write_tap(const struct lm_conform_report *report, bool strict, struc
 
 /* ---- JUnit ---- */
 
-/* XML has no way to write most control characters: they become blanks. */
-static void add_xml(struct lm_text *out, const char *text)
-{
-  for (const char *at = text; *at != '\0'; at++) {
-    switch (*at) {
-      case '<':
-        lm_text_add(out, "&lt;");
-        break;
-      case '>':
-        lm_text_add(out, "&gt;");
-        break;
-      case '&':
-        lm_text_add(out, "&amp;");
-        break;
-      case '"':
-        lm_text_add(out, "&quot;");
-        break;
-      default:
-        lm_text_add_bytes(out, (unsigned char)*at < 0x20 ? " " : at, 1);
-    }
-  }
-}
-
 static void write_case(const struct lm_conform_report *report, const struct lm_result *result,
                        bool strict, struct lm_text *out)
 {
   lm_text_addf(out, "    <testcase classname=\"");
-  add_xml(out, report->plugin);
+  lm_text_add_xml(out, report->plugin);
   lm_text_addf(out, "\" name=\"%s ", result->rule->id);
-  add_xml(out, result->rule->sentence);
+  lm_text_add_xml(out, result->rule->sentence);
   lm_text_addf(out, "\" time=\"%.3f\">\n", result->seconds);
   if (result->verdict == LM_NOT_CHECKED) {
     lm_text_add(out, "      <skipped message=\"");
-    add_xml(out, result->reason);
+    lm_text_add_xml(out, result->reason);
     lm_text_add(out, "\"/>\n");
   }
   for (size_t i = 0; i < result->n_findings; i++) {
     lm_text_add(out, fails(result, strict) ? "      <failure message=\"" : "      <system-out>");
-    add_xml(out, result->findings[i]);
+    lm_text_add_xml(out, result->findings[i]);
     lm_text_add(out, fails(result, strict) ? "\"/>\n" : "</system-out>\n");
   }
   lm_text_add(out, "    </testcase>\n");
@@ -165,7 +142,7 @@ static void write_junit(const struct lm_conform_report *report, bool strict, str
   }
   lm_text_add(out,
               "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"");
-  add_xml(out, report->plugin);
+  lm_text_add_xml(out, report->plugin);
   lm_text_addf(out,
                "\" tests=\"%zu\" failures=\"%zu\" errors=\"0\" skipped=\"%zu\" time=\"%.3f\">\n",
                report->count, lm_conform_broken(report, strict), skipped, report->seconds);

@@ -6,7 +6,7 @@ digits=$source/configs/digits.yaml
 
 lamina --help
 wants 0 "Usage: lamina COMMAND" "Exit codes: 0 done, 64 usage, 65 bad input, 66 missing input"
-for command in train sweep eval predict outliers check summary plan list inspect schema conform new; do
+for command in train sweep eval predict sample latents outliers probe check summary plan list inspect schema conform new; do
   wants 0 "$command"
 done
 lamina summary --help

@@ -30,30 +30,11 @@ static int32_t infer(void *self, struct lamina_plan *plan)
   return lamina_may_share(plan, LAMINA_FORWARD, 0, 0);
 }
 
-static void exchange(float *a, float *b, int64_t n)
-{
-  for (int64_t i = 0; i < n; i++) {
-    float held = a[i];
-    a[i] = b[i];
-    b[i] = held;
-  }
-}
-
 static void flip_rows(float *pixels, const struct lamina_image *image)
 {
   int64_t row = image->width * image->channels;
   for (int64_t i = 0, j = image->height - 1; i < j; i++, j--) {
-    exchange(pixels + i * row, pixels + j * row, row);
-  }
-}
-
-static void flip_columns(float *pixels, const struct lamina_image *image)
-{
-  int64_t c = image->channels;
-  for (int64_t y = 0; y < image->height; y++, pixels += image->width * c) {
-    for (int64_t i = 0, j = image->width - 1; i < j; i++, j--) {
-      exchange(pixels + i * c, pixels + j * c, c);
-    }
+    lamina_exchange(pixels + i * row, pixels + j * row, row);
   }
 }
 
@@ -68,7 +49,7 @@ static int32_t flip_one(const struct lamina_sample *sample)
     return LAMINA_OK;
   }
   if (flip->direction == HORIZONTAL) {
-    flip_columns(sample->to, &image);
+    lamina_mirror(sample->to, &image);
   } else {
     flip_rows(sample->to, &image);
   }

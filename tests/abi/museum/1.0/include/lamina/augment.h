@@ -5,13 +5,12 @@
  * that a sample draws are found by the number of its record, in a stream of seed, transform and
  * epoch, so they are the same in any batch, at any number of threads and after a resume.
  *
- * Pictures are [N, H, W, C], channels last; [N, H, W] is a picture of one channel.
+ * What is done with the pixels of a picture is in lamina/picture.h.
  */
 #ifndef LAMINA_AUGMENT_H
 #define LAMINA_AUGMENT_H
 
-#include <string.h>
-
+#include <lamina/picture.h>
 #include <lamina/random.h>
 #include <lamina/transform.h>
 
@@ -35,11 +34,6 @@ struct lamina_sample {
 
 /** What is done with one sample; several run at once. */
 typedef int32_t (*lamina_sample_fn)(const struct lamina_sample *sample);
-
-/** The size of a picture. */
-struct lamina_image {
-  int64_t height, width, channels;
-};
 
 /* ---- samples ---- */
 
@@ -165,16 +159,6 @@ static inline double lamina_between(uint32_t word, double low, double high)
 
 /* ---- pictures ---- */
 
-/** The size of the pictures in [N, H, W, C] or [N, H, W]. */
-static inline struct lamina_image lamina_image_of(const struct lamina_type *type)
-{
-  struct lamina_image image;
-  image.height = type->dims[1];
-  image.width = type->dims[2];
-  image.channels = type->rank > 3 ? type->dims[3] : 1;
-  return image;
-}
-
 /** Refuses a field that is not pictures. [infer] */
 static inline int32_t lamina_image_infer(struct lamina_plan *plan, struct lamina_image *image)
 {
@@ -198,41 +182,6 @@ static inline int32_t lamina_image_infer(struct lamina_plan *plan, struct lamina
                         (long long)image->channels);
   }
   return LAMINA_OK;
-}
-
-/** What lamina_window() copies: size.height x size.width pixels, from (top, left) on. */
-struct lamina_window {
-  struct lamina_image size;
-  int64_t top, left; /* may lie outside of the picture */
-  float fill;        /* the value of what lies outside */
-  uint32_t unused;
-};
-
-/** Copies a window of a picture; `to` is other memory than `from`. */
-static inline void lamina_window(const float *from, const struct lamina_image *image,
-                                 const struct lamina_window *window, float *to)
-{
-  int64_t channels = image->channels, row = window->size.width * channels;
-  int64_t begin = window->left < 0 ? -window->left : 0; /* columns of the window that are inside */
-  int64_t end = image->width - window->left;
-  end = end < window->size.width ? end : window->size.width;
-  begin = begin < window->size.width ? begin : window->size.width;
-  end = end > begin ? end : begin;
-  for (int64_t y = 0; y < window->size.height; y++, to += row) {
-    int64_t source = window->top + y;
-    int inside = source >= 0 && source < image->height;
-    int64_t first = inside ? begin * channels : row, last = inside ? end * channels : row;
-    for (int64_t i = 0; i < first; i++) {
-      to[i] = window->fill;
-    }
-    if (last > first) {
-      memcpy(to + first, from + (source * image->width + window->left + begin) * channels,
-             (size_t)(last - first) * sizeof *to);
-    }
-    for (int64_t i = last; i < row; i++) {
-      to[i] = window->fill;
-    }
-  }
 }
 
 #ifdef __cplusplus
