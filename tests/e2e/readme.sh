@@ -52,6 +52,26 @@ ran="README's eval and predict"
 status=$?
 wants 0 "accuracy 0.9" "class,logits.0,logits.1"
 
+# The autoencoder's commands; its model is shown smaller than the experiment has it.
+cp "$source/configs/digits-autoencoder.yaml" tree/configs/
+block sh 'lamina latents' |
+  sed "s|^build/lamina|LAMINA_PLUGIN_PATH=$LAMINA_TEST_PLUGINS build/lamina|" >coder.sh
+[ -s coder.sh ] || fail "README.md has no commands for its autoencoder"
+ran="README's autoencoder"
+(cd tree && sh -e ../coder.sh) >out 2>err </dev/null
+status=$?
+wants 0 "model: runs/digits-autoencoder/model.safetensors"
+for file in map.svg grid.png way.png z.npy images.npy; do
+  [ -s "tree/$file" ] || fail "$file was to be written"
+done
+{
+  sed '/^model:/,$d' tree/configs/digits-autoencoder.yaml
+  block yaml 'encoder:'
+  echo 'optimizer: adam'
+} >tree/configs/shown.yaml
+lamina check tree/configs/shown.yaml
+wants 0 good
+
 cd tree || exit 99
 sed 's/rate: 0.2/rat: 0.2/' configs/digits.yaml >digits.yaml
 sed -i 's|\.\./data|data|' digits.yaml

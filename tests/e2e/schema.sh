@@ -76,13 +76,20 @@ loss: [{cross_entropy: {}, weight: 1/2, name: a}]
 optimizer: {sgd: {rate: 1e-3}}
 freeze: [dense/*]
 END
-judge shipped.json accept part.yaml whole.yaml references.yaml
+sed 's/^model: \(.*\)/model: {front: \1, back: [relu, {dense: {units: 3}, name: "${b}"}], rest: "${r}"}/' \
+  whole.yaml >parts.yaml
+judge shipped.json accept part.yaml whole.yaml references.yaml parts.yaml
 sed '/include/d' part.yaml >alone.yaml
 sed 's/units: 3/units: /' whole.yaml >null.yaml
 sed 's/relu:,/relu: {}, flatten: {},/; s/relu: {}, /{relu: {}, /; s/flatten: {},/flatten: {}},/' \
   whole.yaml >two.yaml
 sed 's/freeze: .*/regularizers: l2/' whole.yaml >name.yaml
-judge shipped.json reject list.yaml alone.yaml null.yaml two.yaml name.yaml
+sed 's/^model: .*/model: {}/' whole.yaml >none.yaml
+sed 's/^model: .*/model: {front: []}/' whole.yaml >empty.yaml
+sed 's/^model: .*/model: {front: [dense]}/' whole.yaml >needs.yaml
+sed 's/^model: .*/model: {dense: {units: 3}}/' whole.yaml >node.yaml
+judge shipped.json reject list.yaml alone.yaml null.yaml two.yaml name.yaml none.yaml empty.yaml \
+  needs.yaml node.yaml
 
 # A stranger's plugin: its keys appear, and the example of it is valid.
 mkdir mine
