@@ -17,7 +17,7 @@ struct lm_map {
   const char *title, *across, *up;
 };
 
-/** An SVG drawing with axes and a legend of the classes. Points that are not finite are left out. */
+/** An SVG drawing with axes and a legend of the classes, without points that are not finite. */
 void lm_map_svg(const struct lm_map *map, struct lm_text *out);
 
 /** A table with the columns x, y and, where there are classes, class. */

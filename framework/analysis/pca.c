@@ -52,25 +52,30 @@ static void rotate_pair(struct jacobi *jacobi, int64_t p, int64_t q)
   }
 }
 
-/* Rotates until what is beside the diagonal is rounding; row i of vectors is eigenvector i. */
-static void make_diagonal(struct jacobi *jacobi)
+/* Rotates each pair once whose element is more than rounding; whether there was one. */
+static bool sweep(struct jacobi *jacobi)
 {
   int64_t n = jacobi->n;
-  for (int64_t i = 0; i < n; i++) {
-    jacobi->vectors[i * n + i] = 1.0;
-  }
-  bool rotated = true;
-  for (int sweep = 0; sweep < SWEEPS && rotated; sweep++) {
-    rotated = false;
-    for (int64_t p = 0; p < n; p++) {
-      for (int64_t q = p + 1; q < n; q++) {
-        double size = sqrt(fabs(jacobi->matrix[p * n + p] * jacobi->matrix[q * n + q]));
-        if (fabs(jacobi->matrix[p * n + q]) > 1e-15 * size) {
-          rotate_pair(jacobi, p, q);
-          rotated = true;
-        }
+  bool rotated = false;
+  for (int64_t p = 0; p < n; p++) {
+    for (int64_t q = p + 1; q < n; q++) {
+      double size = sqrt(fabs(jacobi->matrix[p * n + p] * jacobi->matrix[q * n + q]));
+      if (fabs(jacobi->matrix[p * n + q]) > 1e-15 * size) {
+        rotate_pair(jacobi, p, q);
+        rotated = true;
       }
     }
+  }
+  return rotated;
+}
+
+/* Row i of vectors is eigenvector i then, and matrix[i][i] its eigenvalue. */
+static void make_diagonal(struct jacobi *jacobi)
+{
+  for (int64_t i = 0; i < jacobi->n; i++) {
+    jacobi->vectors[i * jacobi->n + i] = 1.0;
+  }
+  for (int i = 0; i < SWEEPS && sweep(jacobi); i++) {
   }
 }
 

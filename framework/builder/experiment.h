@@ -95,9 +95,9 @@ struct lm_experiment_options {
   const struct lm_declared_field *fields;
   uint32_t n_fields;
   /* With fields, which then are those of the data that the model was made for: only this part of
-     the model is built. What crosses into it, named as the layer's output is (z, or split.1), takes
-     the place of fields of data; its outputs are what crosses out of it or, if nothing does, what no
-     layer reads. Records are the caller's, or with part_of_data those of data.train, whose
+     the model is built. What crosses into it, named as the layer's output is (z, or split.1),
+     takes the place of fields of data; its outputs are what crosses out of it or, if nothing does,
+     what no layer reads. Records are the caller's, or with part_of_data those of data.train, whose
      field `input` may stand for the one thing that crosses into the part. */
   const char *part;
   bool part_of_data;

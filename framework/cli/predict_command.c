@@ -1,6 +1,6 @@
 /*
- * lamina predict: the outputs of a model, or of a part of it, for each sample of a data set, as rows
- * of text or as an array.
+ * lamina predict: the outputs of a model, or of a part of it, for each sample of a data set, as
+ * rows of text or as an array.
  */
 #include "cli/opened.h"
 #include "io/npy.h"
