@@ -6,7 +6,7 @@
  * A block of output pixels by all positions and channels of their windows, the block's patches,
  * is gathered into memory that stays in the cache, and multiplied with W by the service
  * "lamina.gemm/1". The matrix of all patches, which is as many times larger than the image as a
- * window has positions, never exists.
+ * window has positions, exists only where it is small. Other ways are winograd.h and depthwise.h.
  *
  * Blocks depend on the shape alone, and sums over blocks are added in their order, so results
  * do not depend on the number of threads.

@@ -215,6 +215,15 @@ LAMINA_INLINE void run_columns(const struct job *job, int64_t row, const struct 
   run_pixels(&grid, job->to + (row * w->to + column) * job->c, count);
 }
 
+/* Columns of a row whose pixels meet all positions that they can. */
+LAMINA_INLINE void run_inside(const struct job *job, int64_t row, const struct taps *rows)
+{
+  const struct axis *w = &job->w;
+  for (int64_t i = w->first; i < w->first + w->every && i < w->last; i++) {
+    run_columns(job, row, rows, i, (w->last - i + w->every - 1) / w->every);
+  }
+}
+
 /* Rows of the image that is made, numbered through all images. */
 LAMINA_CLONES
 static void run_rows(const struct job *job, int64_t begin, int64_t end)
@@ -222,16 +231,12 @@ static void run_rows(const struct job *job, int64_t begin, int64_t end)
   const struct axis *w = &job->w;
   for (int64_t row = begin; row < end; row++) {
     struct taps rows = taps_of(job, &job->h, row % job->h.to);
-    for (int64_t column = 0; column < w->to; column++) {
-      if (column == w->first) {
-        for (int64_t i = column; i < column + w->every && i < w->last; i++) {
-          run_columns(job, row, &rows, i, (w->last - i + w->every - 1) / w->every);
-        }
-        column = w->last;
-      }
-      if (column < w->to) {
-        run_columns(job, row, &rows, column, 1);
-      }
+    for (int64_t column = 0; column < w->first; column++) {
+      run_columns(job, row, &rows, column, 1);
+    }
+    run_inside(job, row, &rows);
+    for (int64_t column = w->last; column < w->to; column++) {
+      run_columns(job, row, &rows, column, 1);
     }
   }
 }

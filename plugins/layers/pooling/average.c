@@ -10,6 +10,8 @@
 
 #include <lamina/epilogue.h>
 
+#include "convolution/lanes.h"
+
 struct job {
   struct lm_pool pool;
   bool count_padding;
@@ -17,6 +19,14 @@ struct job {
   const float *x, *dy;
   float *y, *dx;
   const struct lamina_epilogue *epilogue;
+};
+
+/** A window: its image, what of it lies inside, how many positions count, and its means. */
+struct place {
+  const float *image;
+  struct lm_inside at[2];
+  float count;
+  float *y;
 };
 
 int32_t lm_average_pool_infer(void *instance, struct lamina_plan *plan)
@@ -39,18 +49,36 @@ LAMINA_INLINE int64_t counted(const struct job *job, const struct lm_window *w,
   return last < w->kernel ? last : w->kernel;
 }
 
-LAMINA_INLINE void add_window(const struct lm_pool *pool, const float *image,
-                              const struct lm_inside at[2], float *sum)
+/* The means of a vector of channels of one window, from channel c on. */
+#define POOL_WINDOW(V)                                                                          \
+  LAMINA_INLINE void pool_##V(const struct lm_pool *pool, const struct place *place, int64_t c) \
+  {                                                                                             \
+    const struct lm_inside *at = place->at;                                                     \
+    V sum = {0};                                                                                \
+    for (int64_t i = at[0].first; i < at[0].last; i++) {                                        \
+      const float *row =                                                                        \
+          place->image + (at[0].start + i * pool->h.dilation) * pool->w.in * pool->c + c;       \
+      for (int64_t j = at[1].first; j < at[1].last; j++) {                                      \
+        sum += LM_LOAD(V, row + (at[1].start + j * pool->w.dilation) * pool->c);                \
+      }                                                                                         \
+    }                                                                                           \
+    LM_STORE(V, place->y + c, sum / place->count);                                              \
+  }
+POOL_WINDOW(lm_lanes)
+POOL_WINDOW(lm_few_lanes)
+POOL_WINDOW(lm_one_lane)
+
+LAMINA_INLINE void pool_window(const struct lm_pool *pool, const struct place *place)
 {
-  for (int64_t i = at[0].first; i < at[0].last; i++) {
-    const float *row = image + (at[0].start + i * pool->h.dilation) * pool->w.in * pool->c;
-    for (int64_t j = at[1].first; j < at[1].last; j++) {
-      const float *x = row + (at[1].start + j * pool->w.dilation) * pool->c;
-      LAMINA_INDEPENDENT
-      for (int64_t k = 0; k < pool->c; k++) {
-        sum[k] += x[k];
-      }
-    }
+  int64_t c = 0;
+  for (; c + LM_LANES <= pool->c; c += LM_LANES) {
+    pool_lm_lanes(pool, place, c);
+  }
+  for (; c + LM_FEW_LANES <= pool->c; c += LM_FEW_LANES) {
+    pool_lm_few_lanes(pool, place, c);
+  }
+  for (; c < pool->c; c++) {
+    pool_lm_one_lane(pool, place, c);
   }
 }
 
@@ -60,19 +88,17 @@ static void pool_rows(const struct job *job, int64_t begin, int64_t end)
 {
   const struct lm_pool *pool = &job->pool;
   for (int64_t r = begin; r < end; r++) {
-    const float *image = job->x + r / pool->h.out * pool->h.in * pool->w.in * pool->c;
-    struct lm_inside at[2] = {lm_window_inside(&pool->h, r % pool->h.out)};
-    int64_t rows = counted(job, &pool->h, &at[0]);
+    struct place place = {
+        .image = job->x + r / pool->h.out * pool->h.in * pool->w.in * pool->c,
+        .at = {lm_window_inside(&pool->h, r % pool->h.out)},
+        .y = job->y + r * pool->w.out * pool->c,
+    };
+    int64_t rows = counted(job, &pool->h, &place.at[0]);
     for (int64_t ow = 0; ow < pool->w.out; ow++) {
-      float *y = job->y + (r * pool->w.out + ow) * pool->c;
-      at[1] = lm_window_inside(&pool->w, ow);
-      float count = (float)(rows * counted(job, &pool->w, &at[1]));
-      memset(y, 0, (size_t)pool->c * sizeof *y);
-      add_window(pool, image, at, y);
-      LAMINA_INDEPENDENT
-      for (int64_t k = 0; k < pool->c; k++) {
-        y[k] /= count;
-      }
+      place.at[1] = lm_window_inside(&pool->w, ow);
+      place.count = (float)(rows * counted(job, &pool->w, &place.at[1]));
+      pool_window(pool, &place);
+      place.y += pool->c;
     }
   }
 }

@@ -6,9 +6,12 @@
  */
 #include "max.h"
 
+#include <math.h>
 #include <string.h>
 
 #include <lamina/epilogue.h>
+
+#include "convolution/lanes.h"
 
 enum { WINNER = 0, MOST_POSITIONS = 65535 };
 
@@ -35,14 +38,52 @@ int32_t lm_max_pool_infer(void *instance, struct lamina_plan *plan)
   return lamina_save(plan, WINNER, &winner);
 }
 
+/** A window: its image, what of it lies inside, and where its maxima are in y. */
+struct place {
+  const float *image;
+  struct lm_inside at[2];
+  int64_t out;
+};
+
+/* Which lanes of x win: not only those that are larger, since a NaN is to win, and then to stay. */
+#define WINS(x, best) (((x) > (best)) | (((x) != (x)) & ((best) == (best))))
+#define CHOOSE(mask, yes, no) (((mask) & (yes)) | (~(mask) & (no)))
+
+/* A vector of channels of one window, from channel c on. */
+#define POOL_WINDOW(V)                                                                     \
+  LAMINA_INLINE void pool_##V(const struct job *job, const struct place *place, int64_t c, \
+                              bool keep)                                                   \
+  {                                                                                        \
+    const struct lm_pool *pool = &job->pool;                                               \
+    const struct lm_inside *at = place->at;                                                \
+    V best = (V){0} - INFINITY;                                                            \
+    V##_int winner = (V##_int){0} + (int32_t)(at[0].first * pool->w.kernel + at[1].first); \
+    for (int64_t i = at[0].first; i < at[0].last; i++) {                                   \
+      const float *row =                                                                   \
+          place->image + (at[0].start + i * pool->h.dilation) * pool->w.in * pool->c + c;  \
+      for (int64_t j = at[1].first; j < at[1].last; j++) {                                 \
+        V x = LM_LOAD(V, row + (at[1].start + j * pool->w.dilation) * pool->c);            \
+        V##_int wins = WINS(x, best);                                                      \
+        best = (V)CHOOSE(wins, (V##_int)x, (V##_int)best);                                 \
+        winner = CHOOSE(wins, (V##_int){0} + (int32_t)(i * pool->w.kernel + j), winner);   \
+      }                                                                                    \
+    }                                                                                      \
+    LM_STORE(V, job->y + place->out + c, best);                                            \
+    if (keep) {                                                                            \
+      LM_STORE(V##_short, job->winner + place->out + c,                                    \
+               __builtin_convertvector(winner, V##_short));                                \
+    }                                                                                      \
+  }
+POOL_WINDOW(lm_few_lanes)
+POOL_WINDOW(lm_one_lane)
+
 /* Position `position` of a window is at x: channel by channel, the larger one stays. */
 LAMINA_INLINE void take_larger(const float *x, uint16_t position, float *best, uint16_t *winner,
                                int64_t c)
 {
   LAMINA_INDEPENDENT
   for (int64_t i = 0; i < c; i++) {
-    /* Not `x > best`: a NaN is to win, and then to stay. */
-    int larger = (x[i] > best[i]) | (x[i] != x[i] && best[i] == best[i]);
+    int larger = WINS(x[i], best[i]);
     best[i] = lamina_selectf(larger, x[i], best[i]);
     if (winner != NULL) {
       winner[i] = (uint16_t)(larger ? position : winner[i]);
@@ -61,22 +102,40 @@ LAMINA_INLINE void take_first(const float *x, uint16_t position, float *best, ui
   }
 }
 
-LAMINA_INLINE void pool_window(const struct lm_pool *pool, const float *image,
-                               const struct lm_inside at[2], float *best, uint16_t *winner)
+/* The first c channels of one window, whole vectors of them, by loops that compilers widen. */
+LAMINA_INLINE void pool_many(const struct job *job, const struct place *place, int64_t c, bool keep)
 {
+  const struct lm_pool *pool = &job->pool;
+  const struct lm_inside *at = place->at;
+  float *best = job->y + place->out;
+  uint16_t *winner = keep ? job->winner + place->out : NULL;
   bool first = true;
   for (int64_t i = at[0].first; i < at[0].last; i++) {
-    const float *row = image + (at[0].start + i * pool->h.dilation) * pool->w.in * pool->c;
+    const float *row = place->image + (at[0].start + i * pool->h.dilation) * pool->w.in * pool->c;
     for (int64_t j = at[1].first; j < at[1].last; j++) {
       const float *x = row + (at[1].start + j * pool->w.dilation) * pool->c;
       uint16_t position = (uint16_t)(i * pool->w.kernel + j);
       if (first) {
-        take_first(x, position, best, winner, pool->c);
+        take_first(x, position, best, winner, c);
       } else {
-        take_larger(x, position, best, winner, pool->c);
+        take_larger(x, position, best, winner, c);
       }
       first = false;
     }
+  }
+}
+
+LAMINA_INLINE void pool_window(const struct job *job, const struct place *place, bool keep)
+{
+  int64_t channels = job->pool.c, c = channels - channels % LM_LANES;
+  if (c > 0) {
+    pool_many(job, place, c, keep);
+  }
+  for (; c + LM_FEW_LANES <= channels; c += LM_FEW_LANES) {
+    pool_lm_few_lanes(job, place, c, keep);
+  }
+  for (; c < channels; c++) {
+    pool_lm_one_lane(job, place, c, keep);
   }
 }
 
@@ -85,12 +144,15 @@ LAMINA_INLINE void pool_rows(const struct job *job, int64_t begin, int64_t end, 
 {
   const struct lm_pool *pool = &job->pool;
   for (int64_t r = begin; r < end; r++) {
-    const float *image = job->x + r / pool->h.out * pool->h.in * pool->w.in * pool->c;
-    struct lm_inside at[2] = {lm_window_inside(&pool->h, r % pool->h.out)};
+    struct place place = {
+        .image = job->x + r / pool->h.out * pool->h.in * pool->w.in * pool->c,
+        .at = {lm_window_inside(&pool->h, r % pool->h.out)},
+        .out = r * pool->w.out * pool->c,
+    };
     for (int64_t ow = 0; ow < pool->w.out; ow++) {
-      int64_t out = (r * pool->w.out + ow) * pool->c;
-      at[1] = lm_window_inside(&pool->w, ow);
-      pool_window(pool, image, at, job->y + out, keep ? job->winner + out : NULL);
+      place.at[1] = lm_window_inside(&pool->w, ow);
+      pool_window(job, &place, keep);
+      place.out += pool->c;
     }
   }
 }
