@@ -17,7 +17,7 @@ struct gallery {
   struct lm_engine *engine;
   const struct lm_portion *portion;
   int64_t height, width, channels, elements;
-  uint32_t field, node;
+  uint32_t field, node, output;
 };
 
 static bool take_dims(const struct lamina_type *type, struct gallery *gallery)
@@ -61,9 +61,11 @@ static enum lamina_status find_output(struct gallery *gallery, struct lm_error *
   const struct lm_experiment *experiment = gallery->engine->experiment;
   for (uint32_t i = experiment->n_outputs; i > 0; i--) {
     uint32_t node = experiment->outputs[i - 1];
-    const struct lamina_type *type = &experiment->inference->nodes[node].out[0]->shape.type;
+    uint32_t output = experiment->which[i - 1];
+    const struct lamina_type *type = &experiment->inference->nodes[node].out[output]->shape.type;
     if (lamina_type_is_f32(type) && lamina_type_product(type, 1, type->rank) == gallery->elements) {
       gallery->node = node;
+      gallery->output = output;
       return LAMINA_OK;
     }
   }
@@ -83,7 +85,8 @@ static enum lamina_status gather(const struct gallery *gallery, const int64_t *p
     float *pair = images + 2 * i * gallery->elements;
     LM_TRY(lm_scores_run(gallery->engine, portion, places[i], &program, error));
     memcpy(pair, lm_loader_data(portion->loader, gallery->field), bytes);
-    memcpy(pair + gallery->elements, lm_program_output(program, gallery->node, 0)->data, bytes);
+    memcpy(pair + gallery->elements,
+           lm_program_output(program, gallery->node, gallery->output)->data, bytes);
   }
   return LAMINA_OK;
 }
