@@ -57,8 +57,8 @@ static const struct option options[] = {
      "run this part of the model alone; sample: decoder, latents: encoder, if not given",
      TEXT_AT(part)},
     {"--out", "FILE", "sample latents outliers sweep probe",
-     "what is written: of sample .png or .npy; of latents and sweep .svg or .csv; of outliers .csv; "
-     "of probe .svg",
+     "what is written: of sample .png or .npy; of latents and sweep .svg or .csv; of outliers "
+     ".csv; of probe .svg",
      TEXT_AT(out)},
     {"--count", "N", "sample latents", "so many draws, 64 if not given; samples in the map",
      TEXT_AT(count)},
