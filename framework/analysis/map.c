@@ -47,25 +47,6 @@ static struct axis find_axis(const struct lm_map *map, int which)
   return (struct axis){low - margin, high + margin, nice_step(high - low + 2.0 * margin)};
 }
 
-static void add_escaped(struct lm_text *out, const char *text)
-{
-  for (; *text != '\0'; text++) {
-    switch (*text) {
-      case '&':
-        lm_text_add(out, "&amp;");
-        break;
-      case '<':
-        lm_text_add(out, "&lt;");
-        break;
-      case '>':
-        lm_text_add(out, "&gt;");
-        break;
-      default: /* XML has no characters for most below a blank */
-        lm_text_add_bytes(out, (unsigned char)*text < ' ' ? " " : text, 1);
-    }
-  }
-}
-
 /* Ten colours that are easily told apart, then hues at the golden angle. */
 static void add_colour(struct lm_text *out, int64_t label)
 {
@@ -105,7 +86,7 @@ static void add_head(const struct lm_map *map, struct lm_text *out)
                "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%lld\" height=\"%d\" "
                "viewBox=\"0 0 %lld %d\" font-family=\"sans-serif\" font-size=\"13\">\n<title>",
                (long long)wide, TOP + PLOT + BOTTOM, (long long)wide, TOP + PLOT + BOTTOM);
-  add_escaped(out, map->title);
+  lm_text_add_xml(out, map->title);
   lm_text_add(out, "</title>\n<style>circle{fill-opacity:.65}");
   for (int64_t label = 0; label < (map->labels == NULL ? 1 : map->classes); label++) {
     lm_text_addf(out, ".c%lld{fill:", (long long)label);
@@ -114,7 +95,7 @@ static void add_head(const struct lm_map *map, struct lm_text *out)
   }
   lm_text_add(out, "</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n");
   lm_text_addf(out, "<text x=\"%d\" y=\"26\" font-size=\"16\">", LEFT);
-  add_escaped(out, map->title);
+  lm_text_add_xml(out, map->title);
   lm_text_add(out, "</text>\n");
 }
 
@@ -146,12 +127,12 @@ static void add_axes(const struct lm_map *map, const struct axis axes[2], struct
                "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"none\" "
                "stroke=\"#444\"/>\n<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">",
                LEFT, TOP, PLOT, PLOT, LEFT + PLOT / 2, TOP + PLOT + 42);
-  add_escaped(out, map->across);
+  lm_text_add_xml(out, map->across);
   lm_text_addf(out,
                "</text>\n<text transform=\"translate(18 %d) rotate(-90)\" "
                "text-anchor=\"middle\">",
                TOP + PLOT / 2);
-  add_escaped(out, map->up);
+  lm_text_add_xml(out, map->up);
   lm_text_add(out, "</text>\n");
 }
 
@@ -178,7 +159,7 @@ static void add_legend(const struct lm_map *map, struct lm_text *out)
                  (long long)label, (long long)x, (long long)y, (long long)(x + 12),
                  (long long)(y + 4));
     if (map->names != NULL) {
-      add_escaped(out, map->names[label]);
+      lm_text_add_xml(out, map->names[label]);
     } else {
       lm_text_addf(out, "%lld", (long long)label);
     }

@@ -41,8 +41,7 @@ static char *settings_of(const struct lm_experiment *experiment, uint32_t node)
   if (map != NULL && map->kind == LM_VALUE_MAP && map->count > 0) {
     lm_value_write_flow(map, &text);
   }
-  lm_text_add(&text, "");
-  return lm_text_ok(&text) && text.length == 0 ? lm_copy_text("") : lm_text_take(&text);
+  return lm_text_take(&text);
 }
 
 static char *shape_of(const struct lm_tensor *tensor)
