@@ -13,29 +13,13 @@
 
 enum { CHUNK = 16384, BLOCK = 1024 };
 
-static int32_t expect_alike(struct lamina_plan *plan, uint32_t index)
-{
-  const struct lamina_type *first = lamina_in(plan, 0);
-  const struct lamina_type *type = lamina_in_f32(plan, index);
-  char text[LAMINA_SHAPE_TEXT], other[LAMINA_SHAPE_TEXT];
-  if (first == NULL || type == NULL) {
-    return LAMINA_E_SHAPE;
-  }
-  if (lamina_shape_equal(first, type)) {
-    return LAMINA_OK;
-  }
-  return lamina_failf(plan->call, LAMINA_E_SHAPE,
-                      "input %u is %s, and must be like input 0, which is %s", index,
-                      lamina_shape_text(type, text), lamina_shape_text(first, other));
-}
-
 static int32_t infer(void *instance, struct lamina_plan *plan)
 {
   uint32_t inputs = lamina_n_in(plan);
   (void)instance;
   LAMINA_TRY(lamina_out_like(plan, 0, lamina_in_f32(plan, 0)));
   for (uint32_t i = 1; i < inputs; i++) {
-    LAMINA_TRY(expect_alike(plan, i));
+    LAMINA_TRY(lamina_expect_like_first(plan, i));
   }
   LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_FORWARD, inputs * sizeof(float *), 0));
   LAMINA_TRY(lamina_may_share(plan, LAMINA_FORWARD, 0, 0));
