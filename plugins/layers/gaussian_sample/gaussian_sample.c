@@ -15,7 +15,7 @@
 #include <lamina/layer.h>
 #include <lamina/random.h>
 
-enum { MU = 0, LOG_VAR = 1, EPS = 0, CHUNK = 4096, BLOCK = 1024 };
+enum { MU = 0, LOG_VAR = 1, TRAINING = 0, NONE = 32, CHUNK = 4096, BLOCK = 1024 };
 enum { EVALUATION_MEAN = 0, EVALUATION_SAMPLE = 1 };
 
 struct gaussian_sample {
@@ -30,22 +30,28 @@ static const struct lamina_setting settings[] = {
                "larger logarithms of variances are taken for this one"),
 };
 
-static int32_t infer(void *self, struct lamina_plan *plan)
+static int32_t infer(void *instance, struct lamina_plan *plan)
 {
-  (void)self;
+  const struct gaussian_sample *self = instance;
   LAMINA_TRY(lamina_expect_inputs(plan, 2));
   LAMINA_TRY(lamina_out_like(plan, 0, lamina_in_f32(plan, MU)));
   LAMINA_TRY(lamina_expect_like_first(plan, LOG_VAR));
-  LAMINA_TRY(lamina_random(plan, EPS));
+  LAMINA_TRY(lamina_random(plan, TRAINING));
+  if (self->evaluation == EVALUATION_SAMPLE) {
+    LAMINA_TRY(lamina_random(plan, LAMINA_RANDOM_EVALUATION));
+  }
   LAMINA_TRY(lamina_bwd_reads(plan, LAMINA_IN, LOG_VAR));
   LAMINA_TRY(lamina_may_share(plan, LAMINA_FORWARD, MU, 0));
   return lamina_may_share(plan, LAMINA_BACKWARD, 0, MU);
 }
 
-/* Whether this call draws. */
-static int draws(const struct gaussian_sample *self, const struct lamina_call *call)
+/* The purpose of the words that this call draws; NONE: it gives the mean. */
+static uint32_t purpose_of(const struct gaussian_sample *self, const struct lamina_call *call)
 {
-  return (lamina_mode(call) & LAMINA_MODE_TRAIN) != 0 || self->evaluation == EVALUATION_SAMPLE;
+  if ((lamina_mode(call) & LAMINA_MODE_TRAIN) != 0) {
+    return TRAINING;
+  }
+  return self->evaluation == EVALUATION_SAMPLE ? (uint32_t)LAMINA_RANDOM_EVALUATION : NONE;
 }
 
 struct work {
@@ -54,6 +60,7 @@ struct work {
   float *z, *dlog_var;
   float most;
   int32_t add;
+  uint32_t purpose, unused;
 };
 
 LAMINA_CLONES
@@ -92,7 +99,8 @@ static int32_t run_blocks(void *arg, int64_t begin, int64_t end, uint32_t lane)
   (void)lane;
   for (int64_t at = begin; at < end; at += BLOCK) {
     int64_t n = end - at < BLOCK ? end - at : BLOCK;
-    LAMINA_TRY(lamina_random_u32(work->call, EPS, (uint64_t)at, (uint64_t)(n + n % 2), words));
+    LAMINA_TRY(
+        lamina_random_u32(work->call, work->purpose, (uint64_t)at, (uint64_t)(n + n % 2), words));
     (work->dz == NULL ? draw_block : gradient_block)(work, words, at, n);
   }
   return LAMINA_OK;
@@ -108,7 +116,8 @@ static int32_t forward(void *instance, struct lamina_call *call)
     return LAMINA_E_PLUGIN;
   }
   int64_t n = lamina_type_count(&z->type);
-  if (!draws(self, call)) {
+  uint32_t purpose = purpose_of(self, call);
+  if (purpose == NONE) {
     if (n > 0 && z->data != mu->data) {
       memcpy(z->data, mu->data, (size_t)n * sizeof(float));
     }
@@ -118,7 +127,8 @@ static int32_t forward(void *instance, struct lamina_call *call)
                       .mu = mu->data,
                       .log_var = log_var->data,
                       .z = z->data,
-                      .most = (float)self->log_var_max};
+                      .most = (float)self->log_var_max,
+                      .purpose = purpose};
   return lamina_parallel_for(call, n, CHUNK, run_blocks, &work);
 }
 
@@ -156,7 +166,8 @@ static int32_t backward(void *instance, struct lamina_call *call)
   }
   int64_t n = lamina_type_count(&dz->type);
   LAMINA_TRY(pass_mean(call, dz, n)); /* first: mu and log_var may be one tensor */
-  if (request != LAMINA_SKIP && draws(self, call)) {
+  uint32_t purpose = purpose_of(self, call);
+  if (request != LAMINA_SKIP && purpose != NONE) {
     const struct lamina_view *log_var = lamina_get(call, LAMINA_IN, LOG_VAR);
     if (log_var == NULL || dlog_var == NULL) {
       return LAMINA_E_PLUGIN;
@@ -166,7 +177,8 @@ static int32_t backward(void *instance, struct lamina_call *call)
                         .dz = dz->data,
                         .dlog_var = dlog_var->data,
                         .most = (float)self->log_var_max,
-                        .add = request == LAMINA_ADD};
+                        .add = request == LAMINA_ADD,
+                        .purpose = purpose};
     LAMINA_TRY(lamina_parallel_for(call, n, CHUNK, run_blocks, &work));
   } else if (request == LAMINA_WRITE && n > 0) {
     memset(dlog_var->data, 0, (size_t)n * sizeof(float));
