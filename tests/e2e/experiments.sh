@@ -35,6 +35,10 @@ done
 if [ -n "${LAMINA_DATA:-}" ]; then
   if [ "${LAMINA_TEST_SANITIZED:-no}" = no ]; then
     reaches mnist-mlp 0.978
+    lamina train "$source/configs/mnist-vae.yaml" --run-dir mnist-vae --quiet
+    wants 0 "model: mnist-vae/model.safetensors"
+    holds "$(last_eval mnist-vae/metrics.jsonl loss) <= 107.8" "evidence lower bound of mnist-vae"
+    holds "$(last_eval mnist-vae/metrics.jsonl active_units) >= 15" "active units of mnist-vae"
   else
     lamina check "$source/configs/mnist-mlp.yaml"
     wants 0 "60000 training samples, 10000 for evaluation"

@@ -83,6 +83,18 @@ struct lamina_pointwise {
   int32_t (*gradient)(const void *self, struct lamina_call *call, const struct lamina_span *span);
 };
 
+/** to = from, or to += from: what a layer does that does nothing. */
+static inline void lamina_span_pass(const struct lamina_span *span)
+{
+  if (span->add) {
+    for (int64_t i = 0; i < span->count; i++) {
+      span->to[i] += span->from[i];
+    }
+  } else if (span->from != span->to) {
+    memcpy(span->to, span->from, (size_t)span->count * sizeof(float));
+  }
+}
+
 /** A pass over whole tensors, for the body of the parallel loop. */
 struct lamina_pointwise_job_ {
   int32_t (*function)(const void *self, struct lamina_call *call, const struct lamina_span *span);
