@@ -156,7 +156,8 @@ static const struct lm_requirement requirements[] = {
      "Two layers of the same plugin disturb each other.",
      "Another instance, and other shapes of the same one, run between the passes."},
     {"L13", LM_MUST, COMPUTES,
-     "Without LAMINA_MODE_TRAIN the results do not depend on the step, and states do not change.",
+     "Without LAMINA_MODE_TRAIN the results do not depend on the step, unless random words of the "
+     "purpose LAMINA_RANDOM_EVALUATION are declared, and states do not change.",
      "Evaluating a model twice gives different numbers.",
      "Two steps are evaluated and compared, with and without a backward to follow."},
     {"L14", LM_MUST, LAYERS, "LAMINA_MODE_KEEP changes what is saved and not what is computed.",

@@ -80,7 +80,8 @@ enum lamina_status lm_engine_evaluate(struct lm_engine *engine, const struct lm_
     LM_TRY(load(portion, begin, batch, &n, error));
     LM_TRY(lm_executor_program(engine->executor, n, false, &program, error));
     lm_engine_connect(engine, portion, program);
-    LM_TRY(lm_program_forward(program, 0, error));
+    /* Layers that draw in evaluation, too, are to draw something else for each batch. */
+    LM_TRY(lm_program_forward(program, (uint64_t)(begin / batch), error));
     scores->loss += lm_engine_loss(engine, program) * (double)n;
   }
   scores->loss /= (double)portion->count;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <lamina/math.h>
+#include <lamina/random.h>
 
 static double sigmoid(double x)
 {
@@ -113,5 +114,53 @@ Test(math, bits_do_not_depend_on_the_place_in_an_array)
   for (int i = 0; i < COUNT; i++) {
     all(x + i, &alone, 1);
     cr_expect(memcmp(&alone, &together[i], sizeof alone) == 0, "element %d", i);
+  }
+}
+
+LAMINA_CLONES
+static void make_normals(const uint32_t *words, int64_t n, float *out)
+{
+  lamina_normals(words, n, out);
+}
+
+/*
+ * Where a cosine or sine is next to 0, the double one is wrong by the rounding of its argument: so
+ * much is allowed. Words of few bits, and their complements, are near the ends of the scale.
+ */
+Test(math, normal_numbers_of_vector_code_are_those_of_doubles)
+{
+  enum { COUNT = 4096 };
+  static uint32_t words[COUNT];
+  static float out[COUNT];
+  uint64_t state = 1;
+  for (int round = 0; round < 64; round++) {
+    for (int i = 0; i < COUNT; i++) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      uint32_t small = (uint32_t)(state >> 32) >> (round % 32);
+      words[i] = round < 32 ? small : ~small;
+    }
+    make_normals(words, COUNT, out);
+    for (int i = 0; i < COUNT; i += 2) {
+      double radius = sqrt(-2.0 * log(((double)words[i] + 0.5) * 0x1p-32));
+      double angle = 6.283185307179586 * (((double)words[i + 1] + 0.5) * 0x1p-32);
+      double wanted[2] = {radius * cos(angle), radius * sin(angle)};
+      for (int k = 0; k < 2; k++) {
+        double off = fabs((double)out[i + k] - wanted[k]);
+        cr_assert(off <= 5.0 * ldexp(fabs(wanted[k]), -23) + 1e-14, "%08x %08x: %a, not %a",
+                  words[i], words[i + 1], (double)out[i + k], wanted[k]);
+      }
+    }
+  }
+}
+
+Test(math, limits_of_random_words_have_the_probability_that_is_asked_for)
+{
+  static const struct {
+    double probability;
+    uint32_t limit;
+  } rows[] = {{0.0, 0},     {-0.0, 0},      {0.5, 1u << 31},   {0x1p-32, 1},
+              {0x1p-40, 1}, {0x1.8p-32, 2}, {1.0, UINT32_MAX}, {0x1.fffffffep-1, UINT32_MAX}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    cr_assert_eq(lamina_random_limit(rows[i].probability), rows[i].limit, "row %zu", i);
   }
 }

@@ -61,6 +61,10 @@ if [ -n "${LAMINA_DATA:-}" ]; then
        labels: $LAMINA_DATA/mnist/t10k-labels-idx1-ubyte.gz}"
     wants 0 "normal     5404 records" "of 10000 records"
     holds "$(awk '$1 == 2 { print $NF }' out) >= 0.9" "AUC of the twos"
+    lamina train "$source/configs/mnist-vae.yaml" --run-dir mnist-vae --quiet
+    wants 0 "model: mnist-vae/model.safetensors"
+    holds "$(last_eval mnist-vae/metrics.jsonl loss) <= 107.8" "evidence lower bound of mnist-vae"
+    holds "$(last_eval mnist-vae/metrics.jsonl active_units) >= 15" "active units of mnist-vae"
   else
     lamina check "$source/configs/mnist-mlp.yaml"
     wants 0 "60000 training samples, 10000 for evaluation"

@@ -7,6 +7,7 @@ outputs. The network is one of three layers with two activations in between.
     /usr/bin/python3 tests/oracle/layers.py layers > tests/oracle/layers.inc
     /usr/bin/python3 tests/oracle/layers.py network > tests/oracle/network.inc
 """
+import itertools
 import sys
 import textwrap
 
@@ -45,6 +46,29 @@ def mse(p, t):
     return F.mse_loss(p, t.reshape(p.shape))
 
 
+def per_sample(loss, x):
+    """The sum over a sample, the mean over the batch."""
+    return loss.reshape(x.shape[0], -1).sum(1).mean()
+
+
+def bernoulli(z, y):
+    y = y.to(torch.float64).reshape(z.shape)
+    return per_sample(F.binary_cross_entropy_with_logits(z, y, reduction="none"), z)
+
+
+def gaussian(p, t, v=None, sigma=1.0):
+    v = torch.full_like(p, sigma * sigma) if v is None else v.exp()
+    return per_sample(F.gaussian_nll_loss(p, t.reshape(p.shape), v, full=True, reduction="none",
+                                          eps=0), p)
+
+
+def gaussian_kl(mu, v, free_bits=0.0):
+    code = torch.distributions.Normal(mu, (0.5 * v).exp())
+    prior = torch.distributions.Normal(torch.zeros_like(mu), torch.ones_like(mu))
+    kl = torch.distributions.kl_divergence(code, prior)
+    return torch.clamp(kl.reshape(mu.shape[0], -1).mean(0), min=free_bits).sum()
+
+
 WIDE = floats(0.0, 1e-6, -1e-6, 0.1, -0.1, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0, 3.5, -3.5, 5.0, -5.0,
               8.0, -8.0, 12.0, -12.0, 25.0, -25.0, 80.0, -80.0, 1e4).reshape(4, 6)
 STEEP = floats(1e4, 0.0, -1e4, -1e4, -1e4, -1e4, 0.0, 30.0, 60.0, 1.0, 2.0, 3.0).reshape(4, 3)
@@ -80,6 +104,28 @@ CASES = [
     ("loss", "mse", "{}", [random(3, 4), random(3, 4)], [], mse),
     ("loss", "mse", "{}", [random(5, 1), random(5)], [], mse),
 ]
+
+
+def later_cases():
+    """Drawn after the others are printed, which so keep their numbers."""
+    yield from [
+        ("layer", "slice", "{begin: 1, end: -1, step: 2}", [random(2, 3, 7)], [],
+         lambda x: x[..., 1:-1:2]),
+        ("layer", "slice", "{begin: -2, axis: 1}", [random(2, 5, 3)], [], lambda x: x[:, -2:]),
+        ("loss", "bernoulli", "{}", [random(4, 9, scale=3.0),
+                                     torch.rand(4, 3, 3).to(torch.float64)], [], bernoulli),
+        ("loss", "bernoulli", "{}", [WIDE, (torch.arange(24).reshape(4, 6) % 2, 2)], [], bernoulli),
+        ("loss", "gaussian", "{}", [random(3, 4), random(3, 2, 2)], [], gaussian),
+        ("loss", "gaussian", "{sigma: 0.3}", [random(5, 1), random(5)], [],
+         lambda p, t: gaussian(p, t, sigma=0.3)),
+        ("loss", "gaussian", "{}", [random(4, 3), random(4, 3), random(4, 3, scale=2.0)], [],
+         gaussian),
+        ("loss", "gaussian_kl", "{}", [random(4, 3), random(4, 3)], [], gaussian_kl),
+        ("loss", "gaussian_kl", "{}", [random(3, 2, 5, scale=5.0), random(3, 2, 5, scale=5.0)], [],
+         gaussian_kl),
+        ("loss", "gaussian_kl", "{free_bits: 0.6}", [random(6, 5), random(6, 5)], [],
+         lambda mu, v: gaussian_kl(mu, v, 0.6)),
+    ]
 
 
 def numbers(tensor):
@@ -156,7 +202,7 @@ def main():
     if sys.argv[1] == "network":
         print_network()
         return
-    print_rows(CASES, "oracle")
+    print_rows(itertools.chain(CASES, later_cases()), "oracle")
 
 
 if __name__ == "__main__":

@@ -14,22 +14,6 @@
 
 enum { BLOCK = 1024 };
 
-static int32_t expect_alike(struct lamina_plan *plan, uint32_t index)
-{
-  const struct lamina_type *first = lamina_in(plan, 0);
-  const struct lamina_type *type = lamina_in_f32(plan, index);
-  char text[LAMINA_SHAPE_TEXT], other[LAMINA_SHAPE_TEXT];
-  if (first == NULL || type == NULL) {
-    return LAMINA_E_SHAPE;
-  }
-  if (lamina_shape_equal(first, type)) {
-    return LAMINA_OK;
-  }
-  return lamina_failf(plan->call, LAMINA_E_SHAPE,
-                      "input %u is %s, and must be like input 0, which is %s", index,
-                      lamina_shape_text(type, text), lamina_shape_text(first, other));
-}
-
 LAMINA_CLONES
 static void add_to(float *sum, const float *x, int64_t n)
 {
@@ -93,7 +77,7 @@ static int32_t infer(void *instance, struct lamina_plan *plan)
 {
   (void)instance;
   for (uint32_t i = 1; i < lamina_n_in(plan); i++) {
-    LAMINA_TRY(expect_alike(plan, i));
+    LAMINA_TRY(lamina_expect_like_first(plan, i));
   }
   return lamina_pointwise_infer_any(&pointwise, plan);
 }

@@ -10,6 +10,7 @@
  * and the mask is the same at any number of threads. Shape: any, kept. May work in place.
  */
 #include <lamina/pointwise.h>
+#include <lamina/random.h>
 
 enum { MASK = 0 };     /* purpose of the random words */
 enum { BLOCK = 1024 }; /* words on the stack */
@@ -23,17 +24,6 @@ static const struct lamina_setting settings[] = {
                            "probability that an element is dropped"),
 };
 
-/*
- * The words below this are dropped: word / 2^32 < rate. So rate 0 drops nothing. (Rounding up
- * to an integer changes no comparison; only a rate above 1 - 2^-32 meets the limit.)
- */
-static uint32_t threshold_of(double rate)
-{
-  double words = rate * 4294967296.0;
-  uint32_t whole = words < 4294967295.0 ? (uint32_t)words : UINT32_MAX;
-  return whole + ((double)whole < words && whole < UINT32_MAX);
-}
-
 /* Elements i .. i + n - 1 of the run. */
 LAMINA_CLONES
 static void mask_block(const struct dropout *self, const struct lamina_span *span,
@@ -41,17 +31,17 @@ static void mask_block(const struct dropout *self, const struct lamina_span *spa
 {
   const float *x = span->from + i;
   float *y = span->to + i;
-  uint32_t threshold = threshold_of(self->rate);
+  uint32_t limit = lamina_random_limit(self->rate);
   float scale = (float)(1.0 / (1.0 - self->rate));
   if (span->add) {
     LAMINA_INDEPENDENT
     for (int64_t j = 0; j < n; j++) {
-      y[j] += lamina_selectf(words[j] >= threshold, x[j] * scale, 0.0f);
+      y[j] += lamina_selectf(words[j] >= limit, x[j] * scale, 0.0f);
     }
   } else {
     LAMINA_INDEPENDENT
     for (int64_t j = 0; j < n; j++) {
-      y[j] = lamina_selectf(words[j] >= threshold, x[j] * scale, 0.0f);
+      y[j] = lamina_selectf(words[j] >= limit, x[j] * scale, 0.0f);
     }
   }
 }
@@ -68,18 +58,6 @@ static int32_t mask(const struct dropout *self, struct lamina_call *call,
   return LAMINA_OK;
 }
 
-/* y = x, or y += x. */
-static void pass(const struct lamina_span *span)
-{
-  if (span->add) {
-    for (int64_t i = 0; i < span->count; i++) {
-      span->to[i] += span->from[i];
-    }
-  } else if (span->from != span->to) {
-    memcpy(span->to, span->from, (size_t)span->count * sizeof(float));
-  }
-}
-
 /* The function of x that gives y is the function of dy that gives dx. */
 static int32_t apply(const void *instance, struct lamina_call *call, const struct lamina_span *span)
 {
@@ -87,7 +65,7 @@ static int32_t apply(const void *instance, struct lamina_call *call, const struc
   if ((lamina_mode(call) & LAMINA_MODE_TRAIN) != 0 && self->rate > 0.0) {
     return mask(self, call, span);
   }
-  pass(span);
+  lamina_span_pass(span);
   return LAMINA_OK;
 }
 

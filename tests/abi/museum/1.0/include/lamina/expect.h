@@ -78,6 +78,44 @@ static inline int32_t lamina_expect_alike(struct lamina_plan *plan,
                       lamina_shape_text(target, text), lamina_shape_text(prediction, other));
 }
 
+/**
+ * For infer(): refuses a target that has not as many samples as the prediction, and as many elements
+ * in each; the shapes may differ otherwise, as an image's and a row's do.
+ */
+static inline int32_t lamina_expect_as_many(struct lamina_plan *plan,
+                                            const struct lamina_type *prediction,
+                                            const struct lamina_type *target)
+{
+  char text[LAMINA_SHAPE_TEXT], other[LAMINA_SHAPE_TEXT];
+  int has_batch = prediction->rank > 0 && target->rank > 0;
+  if (has_batch && prediction->dims[0] == target->dims[0] &&
+      lamina_type_product(prediction, 1, prediction->rank) ==
+          lamina_type_product(target, 1, target->rank)) {
+    return LAMINA_OK;
+  }
+  return lamina_failf(plan->call, LAMINA_E_SHAPE,
+                      "the target is %s, and must have as many elements for each sample as the "
+                      "prediction, which is %s",
+                      lamina_shape_text(target, text), lamina_shape_text(prediction, other));
+}
+
+/** For infer(): refuses an input that is not float32 of the shape of input 0. */
+static inline int32_t lamina_expect_like_first(struct lamina_plan *plan, uint32_t index)
+{
+  const struct lamina_type *first = lamina_in(plan, 0);
+  const struct lamina_type *type = lamina_in_f32(plan, index);
+  char text[LAMINA_SHAPE_TEXT], other[LAMINA_SHAPE_TEXT];
+  if (first == NULL || type == NULL) {
+    return LAMINA_E_SHAPE;
+  }
+  if (lamina_shape_equal(first, type)) {
+    return LAMINA_OK;
+  }
+  return lamina_failf(plan->call, LAMINA_E_SHAPE,
+                      "input %u is %s, and must be like input 0, which is %s", index,
+                      lamina_shape_text(type, text), lamina_shape_text(first, other));
+}
+
 /** Refuses a request for the gradient of an input that has none here. [backward] */
 static inline int32_t lamina_expect_no_gradient(struct lamina_call *call, uint32_t index)
 {

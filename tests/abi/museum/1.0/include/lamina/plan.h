@@ -183,6 +183,12 @@ static inline int32_t lamina_may_fuse(struct lamina_plan *plan, uint32_t pass, u
   return plan->planner->may_fuse(plan, pass, index);
 }
 
+/**
+ * The purpose of words that are drawn in evaluation. Whoever declares it may give other results
+ * there in another step, which is the number of the batch when a model is evaluated.
+ */
+enum { LAMINA_RANDOM_EVALUATION = 31 };
+
 /** Declares that lamina_random_u32() will be called with this purpose (0 to 31). */
 static inline int32_t lamina_random(struct lamina_plan *plan, uint32_t purpose)
 {

@@ -11,6 +11,8 @@
 #ifndef LAMINA_SPAN_H
 #define LAMINA_SPAN_H
 
+#include <string.h>
+
 #include <lamina/expect.h>
 #include <lamina/layer.h>
 
@@ -82,6 +84,18 @@ struct lamina_observer {
   int32_t (*prepare)(const void *self, struct lamina_call *call, uint32_t pass); /* optional */
   lamina_span_fn forward, backward; /* either may be NULL */
 };
+
+/** to = from, or to += from: what a layer does that does nothing. */
+static inline void lamina_span_pass(const struct lamina_span *span)
+{
+  if (span->add) {
+    for (int64_t i = 0; i < span->count; i++) {
+      span->to[i] += span->from[i];
+    }
+  } else if (span->from != span->to) {
+    memcpy(span->to, span->from, (size_t)span->count * sizeof(float));
+  }
+}
 
 /** A pass over whole tensors, for the body of the parallel loop. */
 struct lamina_pointwise_job_ {
