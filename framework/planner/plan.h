@@ -39,10 +39,11 @@ struct lm_decision {
 
 /** Whether an elementwise node runs inside another node's call of a pass, or looks on there. */
 struct lm_fusion {
-  int32_t head;     /* node whose call does the work; -1: a call of its own */
-  int32_t shown_by; /* node whose call shows it its input beforehand; -1: none */
-  uint32_t subject; /* which tensor of that node comes in pieces: output, or input's gradient */
-  char *reason;     /* why not; NULL when fused, and for nodes that could not be */
+  int32_t head;      /* node whose call does the work; -1: a call of its own */
+  int32_t shown_by;  /* node whose call shows it its input beforehand; -1: none */
+  int32_t remade_by; /* backward reads the output, as this node makes it once more; -1: as kept */
+  uint32_t subject;  /* which tensor of that node comes in pieces: output, or input's gradient */
+  char *reason;      /* why not; NULL when fused, and for nodes that could not be */
 };
 
 /** What the plan says about one node. Buffer indices; -1: none. */

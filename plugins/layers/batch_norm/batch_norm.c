@@ -83,6 +83,9 @@ static int32_t infer(void *instance, struct lamina_plan *plan)
   if (self->affine) {
     LAMINA_TRY(lm_rows_weights(plan, c));
   }
+  if (self->affine) { /* to make y once more */
+    LAMINA_TRY(lamina_bwd_reads(plan, LAMINA_WEIGHT, LM_SHIFT));
+  }
   LAMINA_TRY(lamina_save(plan, CENTRE, &row));
   LAMINA_TRY(lamina_save(plan, INVERSE, &row));
   LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_FORWARD, scratch, 0));
@@ -202,7 +205,7 @@ static int32_t settle(struct job *job, struct lamina_call *call)
   int64_t c = job->blocks.rows.c;
   const struct lamina_view *shift =
       job->self->affine ? lamina_get(call, LAMINA_WEIGHT, LM_SHIFT) : NULL;
-  lm_rows_fold(job->factor, job->inverse, job->scale, c);
+  lm_rows_fold(job->factor, job->blocks.rows.inverse, job->scale, c);
   if (!job->self->affine) {
     lm_rows_fill(job->shift, c, 0.0f);
   } else if (shift != NULL) {
@@ -210,6 +213,13 @@ static int32_t settle(struct job *job, struct lamina_call *call)
   } else {
     return LAMINA_E_PLUGIN;
   }
+  return LAMINA_OK;
+}
+
+/* Before the first row is normalized, in forward. */
+static int32_t settle_forward(struct job *job, struct lamina_call *call)
+{
+  LAMINA_TRY(settle(job, call));
   return (lamina_mode(call) & LAMINA_MODE_KEEP) != 0 ? save(job, call) : LAMINA_OK;
 }
 
@@ -243,7 +253,7 @@ static int32_t forward(void *instance, struct lamina_call *call)
     }
   }
   LAMINA_TRY((mode & LAMINA_MODE_TRAIN) != 0 ? measure(job, call) : use_running(job, call));
-  LAMINA_TRY(settle(job, call));
+  LAMINA_TRY(settle_forward(job, call));
   job->y = y->data;
   job->epilogue = lamina_epilogue(call, LAMINA_OUT, 0);
   return lamina_parallel_for(call, job->blocks.rows.rows, rows_a_chunk(job), normalize_body, job);
@@ -265,8 +275,7 @@ static int32_t open_backward(const struct batch_norm *self, struct lamina_call *
   job->blocks.rows.centre = centre->data;
   job->blocks.rows.inverse = inverse->data;
   job->blocks.dy = dy->data;
-  lm_rows_fold(job->factor, inverse->data, job->scale, job->blocks.rows.c);
-  return LAMINA_OK;
+  return settle(job, call);
 }
 
 /* Gives the sums of one kind out as the gradient of a weight. */
@@ -368,9 +377,10 @@ static int32_t prepare_value(const void *self, struct lamina_call *call, uint32_
   (void)pass;
   LAMINA_TRY(open_job(self, call, &job));
   LAMINA_TRY(use_running(job, call));
-  return settle(job, call);
+  return settle_forward(job, call);
 }
 
+/* In evaluation's forward; and in the backward of a training, what forward made. */
 static int32_t value(const void *self, struct lamina_call *call, const struct lamina_span *span)
 {
   const struct job *job = find_job(call);
@@ -412,7 +422,8 @@ static const struct lamina_observer observer = {.size = sizeof observer,
                                                 .only_in = LAMINA_MODE_TRAIN,
                                                 .prepare = prepare_look,
                                                 .forward = look_forward,
-                                                .backward = look_backward};
+                                                .backward = look_backward,
+                                                .again = value};
 
 static const void *extension(const char *id)
 {
