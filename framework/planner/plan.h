@@ -5,7 +5,8 @@
  * time 2n-1-i. A buffer is a piece of the arena with a lifetime; tensors that may share one do
  * so only where it is proven that nobody reads the old content later. An elementwise node that
  * is fused has no call of its own in that pass; its tensors are then alive from its head's call
- * on, and so is the scratch of a node that looks on there. Each decision keeps its reason, for `lamina plan`.
+ * on, and so is the scratch of a node that looks on there. Each decision keeps its reason, for
+ * `lamina plan`.
  *
  * Floor 6. Knows the graph and what inference found; moves no data.
  */
