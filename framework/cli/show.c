@@ -200,8 +200,13 @@ static void add_fusion(struct lm_text *out, const struct lm_experiment *experime
   const struct lm_node *self = experiment->graph->nodes[node];
   const char *word = pass == LAMINA_FORWARD ? "forward" : "backward";
   if (fusion->head >= 0) {
-    lm_text_addf(out, "  %-16s %-8s: yes, in the loop of '%s'\n", self->name, word,
+    lm_text_addf(out, "  %-16s %-8s: yes, in the loop of '%s'", self->name, word,
                  experiment->graph->nodes[fusion->head]->name);
+    if (fusion->remade_by >= 0) {
+      lm_text_addf(out, ", where '%s' makes what it reads once more",
+                   experiment->graph->nodes[fusion->remade_by]->name);
+    }
+    lm_text_add(out, "\n");
   } else if (fusion->shown_by >= 0) {
     lm_text_addf(out, "  %-16s %-8s: no, but it looks on in the loop of '%s'\n", self->name, word,
                  experiment->graph->nodes[fusion->shown_by]->name);

@@ -77,13 +77,29 @@ static bool lies_over(const struct lm_making *making, const struct lm_exec_call 
   return lm_plan_in_gradient(plan, self, k) == plan->nodes[call->node].out_gradient[0];
 }
 
+/* How the output that the gradient reads is made once more: by the node that looks on in the same
+ * loop, and so has the last of its calls. */
+static struct lm_remake remake_of(const struct lm_making *making, const struct loop *loop,
+                                  struct lm_exec_call *call)
+{
+  struct lm_call *maker = &loop->head[loop->n_calls].call;
+  if (making->program->plan->nodes[call->node].fusion[loop->pass].remade_by < 0) {
+    return (struct lm_remake){0};
+  }
+  return (struct lm_remake){.again = lm_instance_observer(maker->instance)->again,
+                            .call = maker,
+                            .value = lm_instance_pointwise(call->call.instance)->value};
+}
+
 /* The gradients that are asked for; that which overwrites the output's comes last. */
-static void add_gradients(const struct lm_making *making, struct lm_exec_call *call,
-                          struct lm_epilogue *epilogue)
+static void add_gradients(const struct lm_making *making, const struct loop *loop,
+                          struct lm_exec_call *call, struct lm_epilogue *epilogue)
 {
   const struct lamina_pointwise *table = lm_instance_pointwise(call->call.instance);
   const struct lm_gradients *gradients = &call->call.gradients[LAMINA_IN];
+  const struct lm_remake remake = remake_of(making, loop, call);
   uint32_t begin = epilogue->n_fused;
+  epilogue->remakes = epilogue->remakes || remake.again != NULL;
   for (uint32_t i = 0; i < 2 * gradients->count; i++) {
     uint32_t k = i % gradients->count;
     if (gradients->requests[k] != LAMINA_SKIP &&
@@ -92,6 +108,7 @@ static void add_gradients(const struct lm_making *making, struct lm_exec_call *c
           (struct lm_fused){.function = table->gradient,
                             .prepare = epilogue->n_fused == begin ? table->prepare : NULL,
                             .call = &call->call,
+                            .remake = remake,
                             .add = gradients->requests[k] == LAMINA_ADD,
                             .input = k};
       epilogue->n_fused++;
@@ -126,7 +143,7 @@ static void make_epilogue(struct lm_making *making, const struct loop *loop)
     } else if (loop->pass == LAMINA_FORWARD) {
       add_value(&loop->head[i], epilogue);
     } else {
-      add_gradients(making, &loop->head[i], epilogue);
+      add_gradients(making, loop, &loop->head[i], epilogue);
     }
   }
   loop->head->label = label;
@@ -160,6 +177,10 @@ static void bind_gradient(struct lm_fused *fused)
   uint32_t reads = lm_instance_pointwise(own->instance)->reads;
   fused->from = own->gradients[LAMINA_OUT].views[0]->data;
   fused->to = own->gradients[LAMINA_IN].views[fused->input]->data;
+  if (fused->remake.again != NULL) {
+    fused->remake.x = fused->remake.call->tensors[LAMINA_IN].views[0]->data;
+    return;
+  }
   fused->ref = reads == LAMINA_READS_NOTHING
                    ? NULL
                    : own->tensors[reads].views[reads == LAMINA_IN ? fused->input : 0]->data;

@@ -26,23 +26,50 @@ const struct lamina_observer *lm_instance_observer(const struct lm_instance *ins
   return table == NULL || table->size < sizeof *table ? NULL : table;
 }
 
+/* Elements that are made once more at a time; whole rows of the usual numbers of channels. */
+enum { REMADE = 2048 };
+
+/* The run of y, in the given place. */
+static int32_t remake(const struct lm_fused *fused, int64_t first, int64_t count, float *y)
+{
+  const struct lm_remake *how = &fused->remake;
+  struct lamina_span span = {
+      .size = sizeof span, .first = first, .count = count, .from = how->x + first, .to = y};
+  LAMINA_TRY(how->again(how->call->instance->self, &how->call->base, &span));
+  span.from = y;
+  return how->value(fused->call->instance->self, &fused->call->base, &span);
+}
+
 static int32_t run_piece(const struct lm_fused *fused, int64_t first, int64_t count)
 {
   const float *others[LAMINA_POINTWISE_INPUTS];
   for (uint32_t i = 1; i < fused->n_inputs; i++) {
     others[i - 1] = (const float *)fused->inputs[i]->data + first;
   }
-  const struct lamina_span span = {.size = sizeof span,
-                                   .add = fused->add,
-                                   .first = first,
-                                   .count = count,
-                                   .from = fused->from + first,
-                                   .ref = fused->ref == NULL ? NULL : fused->ref + first,
-                                   .to = fused->to == NULL ? NULL : fused->to + first,
-                                   .others = others,
-                                   .n_others = fused->n_inputs > 0 ? fused->n_inputs - 1 : 0,
-                                   .input = fused->input};
+  float remade[REMADE];
+  struct lamina_span span = {.size = sizeof span,
+                             .add = fused->add,
+                             .first = first,
+                             .count = count,
+                             .from = fused->from + first,
+                             .ref = fused->ref == NULL ? NULL : fused->ref + first,
+                             .to = fused->to == NULL ? NULL : fused->to + first,
+                             .others = others,
+                             .n_others = fused->n_inputs > 0 ? fused->n_inputs - 1 : 0,
+                             .input = fused->input};
+  if (fused->remake.again != NULL) {
+    LAMINA_TRY(remake(fused, first, count, remade));
+    span.ref = remade;
+  }
   return fused->function(fused->call->instance->self, &fused->call->base, &span);
+}
+
+static int32_t run_pieces(const struct lm_epilogue *epilogue, int64_t first, int64_t count)
+{
+  for (uint32_t i = 0; i < epilogue->n_fused; i++) {
+    LAMINA_TRY(run_piece(&epilogue->fused[i], first, count));
+  }
+  return LAMINA_OK;
 }
 
 static int32_t apply(void *self, int64_t first, int64_t count)
@@ -51,8 +78,10 @@ static int32_t apply(void *self, int64_t first, int64_t count)
   if (first < 0 || count < 0 || first > epilogue->total - count) {
     return LAMINA_E_PLUGIN;
   }
-  for (uint32_t i = 0; i < epilogue->n_fused; i++) {
-    LAMINA_TRY(run_piece(&epilogue->fused[i], first, count));
+  int64_t most = epilogue->remakes ? REMADE : INT64_MAX;
+  for (int64_t done = 0, n; done < count; done += n) {
+    n = count - done < most ? count - done : most;
+    LAMINA_TRY(run_pieces(epilogue, first + done, n));
   }
   atomic_fetch_add_explicit(&epilogue->finished, count, memory_order_relaxed);
   return LAMINA_OK;

@@ -55,6 +55,14 @@ enum { LM_ROLES = 6, LM_GRADIENT_ROLES = 3 };
 struct lm_instance;
 struct lm_call;
 
+/** How the output of a layer is made once more in backward: by who made its input, and itself. */
+struct lm_remake {
+  lamina_span_fn again; /* of that layer's observer; NULL: nothing is made */
+  struct lm_call *call; /* of its backward */
+  const float *x;
+  lamina_span_fn value;
+};
+
 /**
  * A function of a layer that runs in another's pass, and the whole tensors that it works on: as
  * in struct lamina_span. A backward of several gradients is as many of these.
@@ -69,6 +77,7 @@ struct lm_fused {
   const struct lamina_view *const *inputs; /* values: fields of the data move between runs */
   uint32_t n_inputs;
   uint32_t add, input;
+  struct lm_remake remake; /* ref */
 };
 
 /** What runs on each piece of a tensor, in this order. */
@@ -77,6 +86,7 @@ struct lm_epilogue {
   uint32_t what, index;        /* whose pieces are handed over, as in lamina_epilogue() */
   struct lm_fused *fused;
   uint32_t n_fused;
+  bool remakes;              /* one of them needs what is made once more */
   int64_t total;             /* elements of the tensor */
   _Atomic(int64_t) finished; /* elements handed over so far */
 };

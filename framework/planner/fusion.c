@@ -262,6 +262,26 @@ static enum lamina_status fuse(struct lm_planning *work, uint32_t node, uint32_t
 
 /* ---- nodes that look on ---- */
 
+/* The fused readers of what the node made, whose gradient reads their own output, need not keep
+ * that: the node makes its own once more, piece by piece, of the input that it reads anyway. */
+static void remake(struct lm_planning *work, uint32_t node, const struct lamina_observer *table)
+{
+  const struct lm_graph *graph = work->graph;
+  int32_t by = work->plan->nodes[node].fusion[LAMINA_BACKWARD].shown_by;
+  if (table->again == NULL || (work->inference->nodes[node].reads[LAMINA_IN] & 1u) == 0) {
+    return;
+  }
+  for (uint32_t i = work->position[node] + 1; i < graph->n_nodes; i++) {
+    const struct lm_node *reader = graph->nodes[graph->order[i]];
+    const struct lamina_pointwise *own = lm_instance_pointwise(reader->instance);
+    struct lm_fusion *fusion = &work->plan->nodes[graph->order[i]].fusion[LAMINA_BACKWARD];
+    if (own != NULL && own->reads == LAMINA_OUT && reader->n_inputs == 1 && fusion->head == by &&
+        reader->inputs[0].node == (int32_t)node) {
+      fusion->remade_by = (int32_t)node;
+    }
+  }
+}
+
 static void show(struct lm_planning *work, uint32_t node, uint32_t pass)
 {
   const struct lm_node *self = work->graph->nodes[node];
@@ -279,6 +299,9 @@ static void show(struct lm_planning *work, uint32_t node, uint32_t pass)
                                        : takes_backward(work, node, &loop, reason))) {
     fusion->shown_by = (int32_t)loop.head;
     fusion->subject = (uint32_t)loop.subject;
+    if (pass == LAMINA_BACKWARD) {
+      remake(work, node, table);
+    }
   }
 }
 

@@ -68,6 +68,7 @@ static struct lm_plan *allocate(const struct lm_graph *graph, const struct lm_pl
     node->scratch[0] = node->scratch[1] = -1;
     node->fusion[0].head = node->fusion[1].head = -1;
     node->fusion[0].shown_by = node->fusion[1].shown_by = -1;
+    node->fusion[0].remade_by = node->fusion[1].remade_by = -1;
   }
   return plan;
 }

@@ -5,7 +5,8 @@
  * time 2n-1-i. A buffer is a piece of the arena with a lifetime; tensors that may share one do
  * so only where it is proven that nobody reads the old content later. An elementwise node that
  * is fused has no call of its own in that pass; its tensors are then alive from its head's call
- * on, and so is the scratch of a node that looks on there. Each decision keeps its reason, for `lamina plan`.
+ * on, and so is the scratch of a node that looks on there. Each decision keeps its reason, for
+ * `lamina plan`.
  *
  * Floor 6. Knows the graph and what inference found; moves no data.
  */
@@ -39,10 +40,11 @@ struct lm_decision {
 
 /** Whether an elementwise node runs inside another node's call of a pass, or looks on there. */
 struct lm_fusion {
-  int32_t head;     /* node whose call does the work; -1: a call of its own */
-  int32_t shown_by; /* node whose call shows it its input beforehand; -1: none */
-  uint32_t subject; /* which tensor of that node comes in pieces: output, or input's gradient */
-  char *reason;     /* why not; NULL when fused, and for nodes that could not be */
+  int32_t head;      /* node whose call does the work; -1: a call of its own */
+  int32_t shown_by;  /* node whose call shows it its input beforehand; -1: none */
+  int32_t remade_by; /* backward reads the output, as this node makes it once more; -1: as kept */
+  uint32_t subject;  /* which tensor of that node comes in pieces: output, or input's gradient */
+  char *reason;      /* why not; NULL when fused, and for nodes that could not be */
 };
 
 /** What the plan says about one node. Buffer indices; -1: none. */

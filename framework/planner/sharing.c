@@ -2,7 +2,8 @@
  * When a value may be overwritten.
  *
  * A tensor is read for the last time by the latest of: the nodes that take it as input, those
- * among them whose derivative reads it, and its producer's derivative if that reads it. An
+ * among them whose derivative reads it, and its producer's derivative if that reads it and it is
+ * not made once more for that. An
  * output may take its input's buffer exactly when that last reading is the node's own forward.
  * The reasons are texts for people: they name the reader that stands in the way.
  */
@@ -46,6 +47,7 @@ static struct reading last_reading(const struct lm_planning *work, uint32_t node
     }
   }
   if (work->plan->nodes[node].backward &&
+      work->plan->nodes[node].fusion[LAMINA_BACKWARD].remade_by < 0 &&
       (work->inference->nodes[node].reads[LAMINA_OUT] & (1u << output)) != 0) {
     note(&last, lm_time_backward(work, node), node, true);
   }

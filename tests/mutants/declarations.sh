@@ -62,7 +62,7 @@ compile() {
   linked=
   for object in $(objects_of "${kind}_$name"); do
     file=$source/${object%.lo}.c
-    if grep -q 'lamina_bwd_reads\|lamina_may_\|lamina_out\|lamina/pointwise.h' "$file"; then
+    if grep -q 'lamina_bwd_reads\|lamina_may_\|lamina_out\|lamina/pointwise.h\|lamina/span.h' "$file"; then
       mine=$work/objects/${file##*/}
       sed "$1" "$file" >"$mine"
       # shellcheck disable=SC2086 # flags are words
@@ -151,7 +151,7 @@ name=all kind=declarations
 if [ -z "$chosen" ]; then
   grep -n 'lamina_bwd_reads(plan\|lamina_may_[a-z]*(plan' \
     "$source"/plugins/layers/*/[!t]*.[ch] "$source"/plugins/layers/t[!e]*/*.[ch] \
-    "$source"/plugins/losses/*/[!t]*.[ch] "$source"/framework/include/lamina/pointwise.h |
+    "$source"/plugins/losses/*/[!t]*.[ch] "$source"/framework/include/lamina/span.h |
     sed 's/^.*\/\([^/]*:[0-9]*\):.*/\1/' | sort -u >"$work/written"
   cut -d ' ' -f 1 "$work/all" | sort -u | comm -13 - "$work/written" >"$work/log"
   [ ! -s "$work/log" ] || fail "no test reaches these calls:"

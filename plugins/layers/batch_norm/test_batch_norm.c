@@ -35,7 +35,7 @@ static void check(const char *settings, const char *declares)
 Test(batch_norm, passes_the_checklist)
 {
   check("{epsilon: 0.1}",
-        "reads:in0 reads:weight0 save:0 save:1 backward:0>0 fuses:out0 fuses:in0");
+        "reads:in0 reads:weight0 reads:weight1 save:0 save:1 backward:0>0 fuses:out0 fuses:in0");
   check("{epsilon: 0.1, affine: false}",
         "reads:in0 save:0 save:1 backward:0>0 fuses:out0 fuses:in0");
 }

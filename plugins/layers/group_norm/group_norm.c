@@ -56,12 +56,12 @@ struct job {
 /** A lane's rows of C. */
 struct lane {
   double *sums;
-  float *centre, *inverse, *factor, *plain, *normal, *zeros;
+  float *centre, *inverse, *factor, *plain, *normal;
 };
 
 static uint64_t lane_bytes(int64_t c)
 {
-  return 8 * lm_rows_bytes(c);
+  return 7 * lm_rows_bytes(c);
 }
 
 static struct lane lane_of(const struct job *job, uint32_t number)
@@ -73,8 +73,7 @@ static struct lane lane_of(const struct job *job, uint32_t number)
                        .inverse = (float *)(void *)(scratch + 3 * row),
                        .factor = (float *)(void *)(scratch + 4 * row),
                        .plain = (float *)(void *)(scratch + 5 * row),
-                       .normal = (float *)(void *)(scratch + 6 * row),
-                       .zeros = (float *)(void *)(scratch + 7 * row)};
+                       .normal = (float *)(void *)(scratch + 6 * row)};
 }
 
 static int32_t infer(void *instance, struct lamina_plan *plan)
@@ -152,14 +151,14 @@ static int32_t normalize_samples(void *arg, int64_t begin, int64_t end, uint32_t
   const struct job *job = arg;
   struct lane lane = lane_of(job, number);
   int64_t size = job->rows.rows * job->rows.c, groups = job->self->groups;
-  lm_rows_fill(lane.zeros, job->rows.c, 0.0f);
+  lm_rows_fill(lane.plain, job->rows.c, 0.0f); /* the shift where there is none */
   for (int64_t n = begin; n < end; n++) {
     struct lm_rows sample = job->rows;
     sample.x += n * size;
     measure(job, &sample, &lane);
     sample.centre = lane.centre;
     sample.factor = lane.factor;
-    sample.shift = job->scale == NULL ? lane.zeros : sample.shift;
+    sample.shift = job->scale == NULL ? lane.plain : sample.shift;
     lm_rows_normalize(&sample, job->y + n * size);
     for (int64_t g = 0; g < groups && job->centre != NULL; g++) {
       job->centre[n * groups + g] = lane.centre[g * (sample.c / groups)];
@@ -203,21 +202,6 @@ static int32_t forward(void *instance, struct lamina_call *call)
 
 /* ---- backward ---- */
 
-/* out[c] = the mean, over the rows and channels of the group of c, of scale times what sums[c] is
- * the sum of. */
-static void average_groups(const struct job *job, const struct lane *lane, const float *sums,
-                           float *out)
-{
-  int64_t c = job->rows.c, width = c / job->self->groups;
-  double count = (double)(job->rows.rows * width);
-  for (int64_t i = 0; i < c; i++) {
-    lane->sums[i] = (double)sums[i] * (job->scale == NULL ? 1.0 : (double)job->scale[i]);
-  }
-  for (int64_t at = 0; at < c; at += width) {
-    lm_rows_fill(out + at, width, (float)(lm_rows_total(lane->sums + at, width) / count));
-  }
-}
-
 static void propagate_sample(const struct job *job, int64_t n, const struct lane *lane)
 {
   struct lm_rows sample = job->rows;
@@ -240,8 +224,9 @@ static void propagate_sample(const struct job *job, int64_t n, const struct lane
                                         .normal = lane->normal,
                                         .add = job->gradient.add,
                                         .dx = job->gradient.dx + n * size};
-    average_groups(job, lane, plain, lane->plain);
-    average_groups(job, lane, normal, lane->normal);
+    const struct lm_groups of = {sample.rows, c, groups, job->scale};
+    lm_rows_average_groups(&of, plain, lane->sums, lane->plain);
+    lm_rows_average_groups(&of, normal, lane->sums, lane->normal);
     lm_rows_fold(lane->normal, lane->normal, lane->inverse, c);
     lm_rows_propagate(&sample, &gradient);
   }
@@ -264,11 +249,8 @@ static int32_t finish_weight(const struct job *job, uint32_t weight, const float
 {
   uint32_t request = LAMINA_SKIP;
   const struct lamina_view *gradient = lamina_grad(job->call, LAMINA_WEIGHT, weight, &request);
-  if (request == LAMINA_SKIP) {
-    return LAMINA_OK;
-  }
   if (gradient == NULL) {
-    return LAMINA_E_PLUGIN;
+    return request == LAMINA_SKIP ? LAMINA_OK : LAMINA_E_PLUGIN;
   }
   struct lamina_columns work = {.matrix = sums,
                                 .rows = job->samples,

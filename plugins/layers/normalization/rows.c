@@ -228,6 +228,19 @@ void lm_rows_fill(float *row, int64_t count, float value)
   }
 }
 
+void lm_rows_average_groups(const struct lm_groups *of, const float *sums, double *scaled,
+                            float *out)
+{
+  int64_t width = of->c / of->groups;
+  double count = (double)(of->rows * width);
+  for (int64_t i = 0; i < of->c; i++) {
+    scaled[i] = (double)sums[i] * (of->scale == NULL ? 1.0 : (double)of->scale[i]);
+  }
+  for (int64_t c = 0; c < of->c; c += width) {
+    lm_rows_fill(out + c, width, (float)(lm_rows_total(scaled + c, width) / count));
+  }
+}
+
 void lm_rows_fold(float *factor, const float *inverse, const float *scale, int64_t c)
 {
   for (int64_t i = 0; i < c; i++) {

@@ -78,6 +78,17 @@ double lm_rows_total(const double *x, int64_t n);
 /** row[0] ... row[count - 1] = value. */
 void lm_rows_fill(float *row, int64_t count, float value);
 
+/** Groups of channels side by side, of `rows` rows. */
+struct lm_groups {
+  int64_t rows, c, groups;
+  const float *scale; /* [C]; NULL: 1 */
+};
+
+/** out[c] = the mean, over the rows and channels of the group of c, of scale times what sums[c]
+ *  is the sum of; scaled has room for C numbers. */
+void lm_rows_average_groups(const struct lm_groups *of, const float *sums, double *scaled,
+                            float *out);
+
 /** factor = inverse scale; a scale of NULL is 1. */
 void lm_rows_fold(float *factor, const float *inverse, const float *scale, int64_t c);
 

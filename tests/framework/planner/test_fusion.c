@@ -103,6 +103,40 @@ Test(fusion, is_decided_with_a_reason)
   }
 }
 
+static int32_t node_of(const struct ls_net *net, const char *name)
+{
+  return lm_graph_find_node(net->experiment->graph, name);
+}
+
+/* A normalization: elementwise in evaluation; in training it only looks on, and makes what the
+ * relu's derivative reads, so that the relu's output is not kept beyond the pooling. */
+Test(fusion, lets_a_normalization_run_in_evaluation_and_look_on_in_training)
+{
+  enum { FORWARD = LAMINA_FORWARD, BACKWARD = LAMINA_BACKWARD };
+  struct ls_net net = {0};
+  ls_net_open(&net,
+              DATA "model:\n- {conv1d: {filters: 3, kernel: 1}, name: c}\n"
+                   "- {batch_norm: {}, name: n}\n- {relu: {}, name: r}\n"
+                   "- {max_pool1d: {}, name: p}\n- flatten\n- {dense: {units: 4}}\n" REST,
+              1);
+  int32_t c = node_of(&net, "c"), n = node_of(&net, "n");
+  int32_t r = node_of(&net, "r"), p = node_of(&net, "p");
+  const struct lm_node_plan *nodes = ls_net_program(&net, 8, false, false)->plan->nodes;
+  cr_expect_eq(nodes[n].fusion[FORWARD].head, c);
+  cr_expect_eq(nodes[r].fusion[FORWARD].head, c);
+  cr_expect_eq(nodes[r].out[0], nodes[c].out[0]);
+  const struct lm_plan *plan = ls_net_program(&net, 8, true, false)->plan;
+  nodes = plan->nodes;
+  cr_expect_eq(nodes[n].fusion[FORWARD].head, -1);
+  cr_expect_str_eq(nodes[n].fusion[FORWARD].reason, "it is not elementwise in training");
+  cr_expect_eq(nodes[n].fusion[FORWARD].shown_by, c);
+  cr_expect_eq(nodes[n].fusion[BACKWARD].shown_by, p);
+  cr_expect_eq(nodes[r].fusion[BACKWARD].head, p);
+  cr_expect_eq(nodes[r].fusion[BACKWARD].remade_by, n);
+  cr_expect_eq(plan->buffers[nodes[r].out[0]].last, 3, "until p, the fourth, has read it");
+  ls_net_release(&net);
+}
+
 /* Loss of a step, and all gradients that it makes. */
 static void copy_step(struct ls_net *net, int64_t batch, struct lm_text *bits)
 {
@@ -125,9 +159,10 @@ static const char *model_of(bool fuse, char *text, size_t size)
                  "- {dense: {units: 70}}\n- {sin: {}%s}\n- {tanh: {}%s}\n"
                  "- {dense: {units: 40}}\n- {sigmoid: {}%s, name: s}\n- {dense: {units: 40}}\n"
                  "- {add: {}%s, inputs: [dense4, s, input]}\n- {relu: {}%s}\n"
+                 "- {dense: {units: 100}}\n- {batch_norm: {}%s}\n- {relu: {}%s}\n"
                  "- {dense: {units: 40}}\n"
                  "loss: dot\noptimizer: sgd\ntrain: {batch: 300}\n",
-                 no, no, no, no, no, no, no);
+                 no, no, no, no, no, no, no, no, no);
   return text;
 }
 
