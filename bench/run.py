@@ -168,7 +168,8 @@ class Bench:
 
     def products(self):
         rows = self.run([self.program("bench/gemm"), "--rounds", str(self.options.gemm_rounds),
-                         "gemm", "gemm_openblas", "gemm_blis", "gemm_onednn"], self.gemm_environment())
+                         "gemm", "gemm_openblas", "gemm_blis", "gemm_onednn"],
+                        self.gemm_environment())
         for row in rows:
             self.emit(row)
         return rows
