@@ -27,6 +27,7 @@ reaches digits 0.97
 reaches iris 0.9
 reaches moons 0.99
 falls digits-autoencoder 0.04
+falls digits-vae 25
 reaches tones 0.97
 
 # The frequency of a tone: in kHz, so this is an error of 32 Hz in the mean.
