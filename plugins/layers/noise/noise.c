@@ -130,8 +130,10 @@ static int32_t gradient(const void *instance, struct lamina_call *call,
   return LAMINA_OK;
 }
 
-static const struct lamina_pointwise pointwise = {(uint32_t)sizeof pointwise, LAMINA_READS_NOTHING,
-                                                  value, gradient};
+static const struct lamina_pointwise pointwise = {.size = sizeof pointwise,
+                                                  .reads = LAMINA_READS_NOTHING,
+                                                  .value = value,
+                                                  .gradient = gradient};
 
 static int32_t infer(void *self, struct lamina_plan *plan)
 {
