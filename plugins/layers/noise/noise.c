@@ -26,9 +26,10 @@ struct noise {
 static const struct lamina_setting settings[] = {
     LAMINA_CHOICE(struct noise, kind, "gaussian", "gaussian|masking|salt_and_pepper",
                   "what is done to an element"),
-    LAMINA_F64(struct noise, std, "0.1", "[0, 1e30]",
-               "gaussian: standard deviation of what is added"),
-    LAMINA_F64(struct noise, rate, "0.1", "[0, 1)", "the others: share of elements that are lost"),
+    LAMINA_F64_SCHEDULABLE(struct noise, std, "0.1", "[0, 1e30]",
+                           "gaussian: standard deviation of what is added"),
+    LAMINA_F64_SCHEDULABLE(struct noise, rate, "0.1", "[0, 1)",
+                           "the others: share of elements that are lost"),
     LAMINA_F64(struct noise, low, "0", "[-1e30, 1e30]", "salt_and_pepper: the one value"),
     LAMINA_F64(struct noise, high, "1", "[-1e30, 1e30]", "salt_and_pepper: the other value"),
 };
@@ -130,10 +131,8 @@ static int32_t gradient(const void *instance, struct lamina_call *call,
   return LAMINA_OK;
 }
 
-static const struct lamina_pointwise pointwise = {.size = sizeof pointwise,
-                                                  .reads = LAMINA_READS_NOTHING,
-                                                  .value = value,
-                                                  .gradient = gradient};
+static const struct lamina_pointwise pointwise = {
+    .size = sizeof pointwise, .reads = LAMINA_READS_NOTHING, .value = value, .gradient = gradient};
 
 static int32_t infer(void *self, struct lamina_plan *plan)
 {

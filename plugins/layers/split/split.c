@@ -1,5 +1,5 @@
 /*
- * split: cuts a tensor into pieces along an axis, each of them an output. dx is the dy side by side.
+ * split: cuts a tensor into pieces along an axis, each an output. dx is the dy side by side.
  *
  * Shapes: x [N, ..., L, ...]; output i [N, ..., L_i, ...], the L_i in order, L in sum.
  */

@@ -26,8 +26,8 @@ struct gaussian {
 };
 
 static const struct lamina_setting settings[] = {
-    LAMINA_F64(struct gaussian, sigma, "1", "[1e-6, 1e6]",
-               "standard deviation of every element; without a third input"),
+    LAMINA_F64_SCHEDULABLE(struct gaussian, sigma, "1", "[1e-6, 1e6]",
+                           "standard deviation of every element; without a third input"),
 };
 
 static int32_t check_log_var(const struct gaussian *self, struct lamina_plan *plan)
@@ -65,7 +65,7 @@ struct work {
   float scale;
 };
 
-/* term[i] = (v + (p - t)^2 e^-v) / 2 for n elements from `at` on. Returns how many v are refused. */
+/* term[i] = (v + (p - t)^2 e^-v) / 2, n elements from `at` on. Returns how many v are refused. */
 LAMINA_INLINE int32_t make_terms(const struct work *work, int64_t at, int64_t n, float *term)
 {
   const float *p = work->p + at, *t = work->t + at, *v = work->v + at;

@@ -14,7 +14,7 @@
  */
 #include <lamina/loss.h>
 
-#include "kl.h"
+#include "divergence/kl.h"
 
 enum { MU = 0, LOG_VAR = 1, OPEN = 0, COLUMNS = 256, CHUNK = 8192 };
 
@@ -23,8 +23,8 @@ struct gaussian_kl {
 };
 
 static const struct lamina_setting settings[] = {
-    LAMINA_F64(struct gaussian_kl, free_bits, "0", "[0, 1e6]",
-               "in training, nats that each dimension has at least; 0: none"),
+    LAMINA_F64_SCHEDULABLE(struct gaussian_kl, free_bits, "0", "[0, 1e6]",
+                           "in training, nats that each dimension has at least; 0: none"),
 };
 
 static int32_t infer(void *self, struct lamina_plan *plan)

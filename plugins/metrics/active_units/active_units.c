@@ -1,6 +1,7 @@
 /*
  * The number of dimensions of a code that a model uses: those whose mean differs from sample to
- * sample, by its variance over the data. Burda et al.: "Importance weighted autoencoders", ICLR 2016.
+ * sample, by its variance over the data. Burda et al.: "Importance weighted autoencoders", ICLR
+ * 2016.
  *
  * Shape: mu [N, ...], D elements a sample. A partial result: D, samples, then of each dimension the
  * sum and the sum of squares.

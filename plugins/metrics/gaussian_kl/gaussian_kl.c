@@ -1,6 +1,6 @@
 /*
  * The divergence of normal distributions from the standard one, in nats a sample: of all dimensions
- * together, or of one. The formula is in plugins/losses/gaussian_kl.
+ * together, or of one. The formula is in plugins/losses/divergence.
  *
  * Shapes: mu and log_var [N, ...], alike.
  */
@@ -9,7 +9,7 @@
 #include <lamina/expect.h>
 #include <lamina/metric.h>
 
-#include "gaussian_kl/kl.h"
+#include "divergence/kl.h"
 
 enum { NATS = 0, SEEN = 1, PARTS = 2, BLOCK = 256 };
 

@@ -1,8 +1,8 @@
 /*
  * The divergence of a normal distribution from the standard one, for one dimension.
  */
-#ifndef LM_GAUSSIAN_KL_H
-#define LM_GAUSSIAN_KL_H
+#ifndef LM_DIVERGENCE_KL_H
+#define LM_DIVERGENCE_KL_H
 
 #include <lamina/math.h>
 
