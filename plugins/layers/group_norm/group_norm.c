@@ -53,16 +53,12 @@ struct job {
   const struct lamina_epilogue *epilogue;
 };
 
-/** A lane's rows of C. */
+/** A lane's rows of C; doubles take two of them. */
+enum { LANE_ROWS = 7 };
 struct lane {
   double *sums;
   float *centre, *inverse, *factor, *plain, *normal;
 };
-
-static uint64_t lane_bytes(int64_t c)
-{
-  return 7 * lm_rows_bytes(c);
-}
 
 static struct lane lane_of(const struct job *job, uint32_t number)
 {
@@ -99,8 +95,8 @@ static int32_t infer(void *instance, struct lamina_plan *plan)
   }
   LAMINA_TRY(lamina_save(plan, CENTRE, &saved));
   LAMINA_TRY(lamina_save(plan, INVERSE, &saved));
-  LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_FORWARD, 0, lane_bytes(c)));
-  LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_BACKWARD, shared, lane_bytes(c)));
+  LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_FORWARD, 0, LANE_ROWS * lm_rows_bytes(c)));
+  LAMINA_TRY(lamina_plan_scratch(plan, LAMINA_BACKWARD, shared, LANE_ROWS * lm_rows_bytes(c)));
   LAMINA_TRY(lamina_may_fuse(plan, LAMINA_FORWARD, 0));
   LAMINA_TRY(lamina_may_fuse(plan, LAMINA_BACKWARD, 0));
   LAMINA_TRY(lamina_may_share(plan, LAMINA_BACKWARD, 0, 0));
@@ -266,8 +262,8 @@ static int32_t backward(void *instance, struct lamina_call *call)
   const struct group_norm *self = instance;
   uint32_t request = LAMINA_SKIP;
   const struct lamina_view *x = lamina_get(call, LAMINA_IN, 0);
-  const struct lamina_view *dx = lamina_grad(call, LAMINA_IN, 0, &request);
   const struct lamina_view *dy = lamina_grad(call, LAMINA_OUT, 0, NULL);
+  const struct lamina_view *dx = lamina_grad(call, LAMINA_IN, 0, &request);
   const struct lamina_view *scale = self->affine ? lamina_get(call, LAMINA_WEIGHT, LM_SCALE) : x;
   if (x == NULL || dy == NULL || scale == NULL || (request != LAMINA_SKIP && dx == NULL)) {
     return LAMINA_E_PLUGIN;

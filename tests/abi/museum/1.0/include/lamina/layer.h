@@ -32,7 +32,7 @@ struct lamina_layer {
    */
   int32_t (*backward)(void *self, struct lamina_call *call);
 
-  /** Tables of optional abilities by id, such as "lamina.layer.pointwise/1". Optional. */
+  /** Tables of optional abilities by id, such as those of lamina/span.h. Optional. */
   const void *(*extension)(const char *id);
 };
 

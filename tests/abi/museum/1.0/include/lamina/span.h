@@ -57,7 +57,8 @@ typedef int32_t (*lamina_span_fn)(const void *self, struct lamina_call *call,
  * The functions give an element the same bits however the tensor is cut into runs, may be
  * entered by several threads, and start no parallel loop. They may ask the call for everything
  * that forward or backward may, but scratch of a lane: mode, random words, weights, shared
- * scratch. Among the gradients of one run, that which is written over dy comes last.
+ * scratch. Among the gradients of one run, that which is written over dy comes last. Where ref is
+ * LAMINA_OUT, a host may call value in backward, too, to make y once more.
  */
 struct lamina_pointwise {
   uint32_t size;
@@ -83,6 +84,9 @@ struct lamina_observer {
   uint32_t only_in; /* LAMINA_MODE_* that a call must have to be worth it, or 0 */
   int32_t (*prepare)(const void *self, struct lamina_call *call, uint32_t pass); /* optional */
   lamina_span_fn forward, backward; /* either may be NULL */
+  /** In backward, after prepare: a run of y, from the same of x, as forward made it. A host may
+   *  so spare the memory in which y would have to wait. Optional; needs `backward`. */
+  lamina_span_fn again;
 };
 
 /** to = from, or to += from: what a layer does that does nothing. */
