@@ -23,6 +23,11 @@ static double value_of(const struct lm_probe *probe, const double *part)
   return value;
 }
 
+double lm_metric_number(const struct lm_probe *probe)
+{
+  return value_of(probe, part_of(probe));
+}
+
 static void merge(const struct lm_probe *probe, double *part, const double *other)
 {
   const struct lm_instance *instance = probe->home->instance;
@@ -72,16 +77,16 @@ static void try_cut(struct lm_bout *bout, int64_t cut)
   struct lm_probe *left = count_samples(bout, 0, cut);
   struct lm_probe *right = count_samples(bout, cut, bout->item->batch - cut);
   if (left != NULL && right != NULL) {
-    double whole = value_of(bout->probe, part_of(bout->probe));
+    double whole = lm_metric_number(bout->probe);
     size_t bytes = left->tensors[LAMINA_OUT][0].zone.bytes;
     char *kept = lm_copy_bytes((const char *)part_of(left), bytes);
     merge(left, part_of(left), part_of(right));
-    double merged = value_of(left, part_of(left));
+    double merged = lm_metric_number(left);
     if (kept != NULL) {
       memcpy(part_of(left), kept, bytes);
     }
     merge(right, part_of(right), part_of(left));
-    double other = value_of(right, part_of(right));
+    double other = lm_metric_number(right);
     if (!alike(whole, merged) || !alike(whole, other)) {
       lm_find(bout->trial, "M01",
               "%s: the whole gives %.12g, its first %lld samples merged with the rest %.12g, the "
@@ -113,10 +118,10 @@ static void count_nothing(struct lm_bout *bout)
 {
   struct lm_probe *none = count_samples(bout, 0, 0);
   if (none != NULL) {
-    double nothing = value_of(none, part_of(none));
-    double before = value_of(bout->probe, part_of(bout->probe));
+    double nothing = lm_metric_number(none);
+    double before = lm_metric_number(bout->probe);
     merge(bout->probe, part_of(bout->probe), part_of(none));
-    double after = value_of(bout->probe, part_of(bout->probe));
+    double after = lm_metric_number(bout->probe);
     if (!isnan(nothing)) {
       lm_find(bout->trial, "M02", "%s: the value of no samples is %g", none->label, nothing);
     }

@@ -59,6 +59,9 @@ static uint64_t mix_results(uint64_t digest, const struct lm_probe *probe)
     digest = lm_mix_bytes(digest, bits.bytes == NULL ? "" : bits.bytes, bits.length);
   }
   lm_bits_release(&bits);
+  if (probe->home->instance->plugin->info.kind == LAMINA_KIND_METRIC) {
+    digest = mix_number(digest, lm_metric_number(probe));
+  }
   return digest;
 }
 

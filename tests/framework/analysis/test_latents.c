@@ -156,13 +156,14 @@ static size_t count_of(const char *text, const char *word)
 
 Test(map, draws_each_point_where_it_is_and_names_each_class)
 {
-  static const char *const parts[] = {
-      "<title>t &lt; u</title>", ">x &amp; y</text>", ">up</text>", ">a&lt;b &amp; \"c\"</text>",
-      ">d </text>", ">0</text>", ">2</text>", ">25</text>", ".c0{fill:#1f77b4}.c1{fill:#ff7f0e}",
-      /* 4 % of 560 / 1.08 from the edges, and the middle */
-      "<circle class=\"c0\" cx=\"90.7\" cy=\"583.3\"",
-      "<circle class=\"c1\" cx=\"609.3\" cy=\"64.7\"",
-      "<circle class=\"c0\" cx=\"350.0\" cy=\"324.0\""};
+  static const char *const parts[] = {"<title>t &lt; u</title>", ">x &amp; y</text>", ">up</text>",
+                                      ">a&lt;b &amp; &quot;c&quot;</text>", ">d </text>",
+                                      ">0</text>", ">2</text>", ">25</text>",
+                                      ".c0{fill:#1f77b4}.c1{fill:#ff7f0e}",
+                                      /* 4 % of 560 / 1.08 from the edges, and the middle */
+                                      "<circle class=\"c0\" cx=\"90.7\" cy=\"583.3\"",
+                                      "<circle class=\"c1\" cx=\"609.3\" cy=\"64.7\"",
+                                      "<circle class=\"c0\" cx=\"350.0\" cy=\"324.0\""};
   struct lm_text text = {0};
   lm_map_svg(&map, &text);
   for (size_t i = 0; i < COUNT_OF(parts); i++) {

@@ -104,10 +104,10 @@ static const struct alone alone[] = {
     {CODER, "encoder", "input [3]", "code", "dense/weight dense/bias code/weight code/bias"},
     {CODER, "decoder", "code [2]", "image", "dense2/weight dense2/bias logits/weight logits/bias"},
     /* Two tensors of one node cross, and the second alone is read first. */
-    {"  front: [{dense: {units: 6}}, {split: {}, name: code}]\n"
+    {"  front: [{dense: {units: 6}}, {split: {parts: 2}, name: code}]\n"
      "  back: [{relu: {}, inputs: [code.1]}, {add: {}, inputs: [relu, code.0]}]\n",
      "front", "input [3]", "code.1 code.0", "dense/weight dense/bias"},
-    {"  front: [{dense: {units: 6}}, {split: {}, name: code}]\n"
+    {"  front: [{dense: {units: 6}}, {split: {parts: 2}, name: code}]\n"
      "  back: [{relu: {}, inputs: [code.1]}, {add: {}, inputs: [relu, code.0]}]\n",
      "back", "code.1 [3], code.0 [3]", "add", ""},
     /* A part in the middle, a bypass around it, and a field of the data further behind. */

@@ -64,10 +64,11 @@ Test(executor, computes_the_gradients_of_whole_nets)
       "- {dense: {units: 5}}\n- tanh\n- {dense: {units: 4}}\n",
       "- {dense: {units: 4}, name: a}\n- sigmoid\n- {dense: {units: 4}, name: b, share: a}\n"
       "- {add: {}, inputs: [a, b]}\n",
-      "- {dense: {units: 6}}\n- {split: {}, name: s}\n- {sin: {}, name: x, inputs: [s.0]}\n"
+      "- {dense: {units: 6}}\n- {split: {parts: 2}, name: s}\n- {sin: {}, name: x, inputs: [s.0]}\n"
       "- {product: {}, inputs: [x, s.1]}\n- {dense: {units: 4}}\n",
       "- {dense: {units: 6}}\n- {dropout: {rate: 0.5}}\n- tanh\n- {dense: {units: 4}}\n",
-      "- {dense: {units: 6}}\n- {split: {}, name: s}\n- {dense: {units: 4}, inputs: [s.1]}\n",
+      "- {dense: {units: 6}}\n- {split: {parts: 2}, name: s}\n"
+      "- {dense: {units: 4}, inputs: [s.1]}\n",
   };
   for (size_t i = 0; i < COUNT_OF(models); i++) {
     char *yaml = lm_format(DATA "model:\n%s" REST, models[i]);
@@ -87,7 +88,7 @@ Test(executor, clears_the_gradient_of_an_output_that_nobody_uses)
   /* Only s.1 is read: the columns of the weight that make s.0 get exactly nothing. */
   struct ls_net net = {0};
   ls_net_open(&net,
-              DATA "model:\n- {dense: {units: 8}, name: d}\n- {split: {}, name: s}\n"
+              DATA "model:\n- {dense: {units: 8}, name: d}\n- {split: {parts: 2}, name: s}\n"
                    "- {relu: {}, inputs: [s.1]}\n" REST,
               1);
   struct lm_program *program = ls_net_program(&net, 8, true, false);

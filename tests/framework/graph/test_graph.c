@@ -93,10 +93,10 @@ Test(graph, resolves_names_or_says_what_was_meant)
       {DATA "model:\n- {relu: {}, inputs: [zzz]}\n" REST,
        LAMINA_E_INVALID,
        {"'zzz'", "'input', 'other', 'target', 'relu'"}},
-      {DATA "model:\n- {split: {}, name: s}\n- {relu: {}, inputs: [s.2]}\n" REST,
+      {DATA "model:\n- {split: {parts: 2}, name: s}\n- {relu: {}, inputs: [s.2]}\n" REST,
        LAMINA_E_INVALID,
        {"net.yaml:4", "output 2 of node 's' (line 3), which has 2"}},
-      {DATA "model:\n- {split: {}, name: s}\n- {relu: {}, inputs: [s.x]}\n" REST,
+      {DATA "model:\n- {split: {parts: 2}, name: s}\n- {relu: {}, inputs: [s.x]}\n" REST,
        LAMINA_E_INVALID,
        {"net.yaml:4", "'s.x'", "name.0, name.1"}},
       {DATA "model:\n- {relu: {}, inputs: [input.1]}\n" REST,
@@ -142,7 +142,7 @@ Test(graph, infers_shapes_for_no_one_and_many_samples)
   struct ls_net net = {0};
   cr_assert_eq(ls_net_build(&net,
                             DATA "model:\n"
-                                 "- {split: {}, name: s}\n"
+                                 "- {split: {parts: 2}, name: s}\n"
                                  "- {dense: {units: 6}, name: left, inputs: [s.0]}\n"
                                  "- {dense: {units: 6}, name: right, inputs: [s.1]}\n"
                                  "- {add: {}, inputs: [left, right]}\n"
@@ -273,7 +273,7 @@ Test(graph, trains_through_several_inputs_and_several_outputs)
   ls_net_open(&net,
               DATA "model:\n"
                    "- {dense: {units: 6}, name: d, inputs: [input]}\n"
-                   "- {split: {}, name: s}\n"
+                   "- {split: {parts: 2}, name: s}\n"
                    "- {dense: {units: 4}, name: head, inputs: [s.0]}\n"
                    "- {dense: {units: 4}, name: tail, inputs: [s.1]}\n"
                    "loss:\n"

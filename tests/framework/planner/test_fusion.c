@@ -69,7 +69,7 @@ Test(fusion, is_decided_with_a_reason)
       {"- {dense: {units: 4}, name: d}\n- {relu: {}, name: r}\n- {dense: {units: 4}, name: e}\n"
        "- {add: {}, name: a, inputs: [e, r]}\n- {relu: {}, name: x}\n",
        FORWARD, "e", NULL},
-      {"- {dense: {units: 8}, name: d}\n- {split: {}, name: s}\n"
+      {"- {dense: {units: 8}, name: d}\n- {split: {parts: 2}, name: s}\n"
        "- {add: {}, name: x, inputs: [s.0, s.1]}\n",
        FORWARD, NULL, "'s' does not hand its output over in pieces"},
       {"- {dense: {units: 4}, name: d}\n- {relu: {}, name: r}\n- {dense: {units: 4}, name: e}\n"

@@ -184,8 +184,8 @@ Test(arena, gives_the_bits_of_tensors_that_lie_apart)
       "- {dense: {units: 4}}\n- {relu: {}, in_place: true}\n- {dense: {units: 4}}\n",
       "- {dense: {units: 4}, name: d}\n- relu\n- {dense: {units: 4}, name: e}\n"
       "- {add: {}, inputs: [d, e]}\n- tanh\n",
-      "- {dense: {units: 6}, name: d}\n- {split: {}, name: s}\n- {relu: {}, inputs: [s.1]}\n"
-      "- {dense: {units: 4}}\n",
+      "- {dense: {units: 6}, name: d}\n- {split: {parts: 2}, name: s}\n"
+      "- {relu: {}, inputs: [s.1]}\n- {dense: {units: 4}}\n",
       "- {dense: {units: 4}}\n- {dropout: {rate: 0.4}}\n- sin\n- square\n- {dense: {units: 4}}\n",
   };
   for (size_t i = 0; i < COUNT_OF(models); i++) {

@@ -79,7 +79,7 @@ static inline int32_t lamina_expect_alike(struct lamina_plan *plan,
 }
 
 /**
- * For infer(): refuses a target that has not as many samples as the prediction, and as many elements
+ * For infer(): refuses a target that has not as many samples as the prediction and as many elements
  * in each; the shapes may differ otherwise, as an image's and a row's do.
  */
 static inline int32_t lamina_expect_as_many(struct lamina_plan *plan,
