@@ -156,7 +156,6 @@ bool lm_settings_wish(const struct lm_plugin *plugin, uint32_t round, const char
 bool lm_can_observe(const struct lm_trial *trial);
 /** What a metric makes of the partial result of the update before. metric_checks.c */
 double lm_metric_number(const struct lm_probe *probe);
-
 /** A setting that gets another value after infer(): that of an instance with one more override. */
 struct lm_change {
   const struct lamina_setting *row; /* of type "f64" */
