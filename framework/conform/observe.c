@@ -85,17 +85,6 @@ static void change_back(const struct changing *changing)
   }
 }
 
-/* What a metric makes of the partial result; settings may come in only there. */
-static uint64_t mix_value(uint64_t digest, const struct lm_probe *probe)
-{
-  const struct lm_instance *instance = probe->home->instance;
-  if (instance->plugin->info.kind != LAMINA_KIND_METRIC) {
-    return digest;
-  }
-  const double *part = probe->tensors[LAMINA_OUT][0].view.data;
-  return mix_number(digest, instance->plugin->table.metric.value(instance->self, part));
-}
-
 /* A few steps, so that what is remembered shows, and an evaluation. */
 static bool observe_layer(struct lm_trial *trial, const struct lm_case *item, struct lm_home *home,
                           const struct changing *changing, uint64_t *digest)
@@ -122,7 +111,6 @@ static bool observe_layer(struct lm_trial *trial, const struct lm_case *item, st
   }
   *digest = mix_number(*digest, lm_probe_forward(probe, 0, 3));
   *digest = mix_results(*digest, probe);
-  *digest = mix_value(*digest, probe);
   change_back(changing);
   lm_probe_close(probe);
   return true;
