@@ -178,7 +178,6 @@ static void bind_gradient(struct lm_fused *fused)
   fused->from = own->gradients[LAMINA_OUT].views[0]->data;
   fused->to = own->gradients[LAMINA_IN].views[fused->input]->data;
   if (fused->remake.again != NULL) {
-    fused->remake.x = fused->remake.call->tensors[LAMINA_IN].views[0]->data;
     return;
   }
   fused->ref = reads == LAMINA_READS_NOTHING

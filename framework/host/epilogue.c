@@ -33,8 +33,9 @@ enum { REMADE = 2048 };
 static int32_t remake(const struct lm_fused *fused, int64_t first, int64_t count, float *y)
 {
   const struct lm_remake *how = &fused->remake;
+  const float *x = how->call->tensors[LAMINA_IN].views[0]->data; /* of a batch, perhaps */
   struct lamina_span span = {
-      .size = sizeof span, .first = first, .count = count, .from = how->x + first, .to = y};
+      .size = sizeof span, .first = first, .count = count, .from = x + first, .to = y};
   LAMINA_TRY(how->again(how->call->instance->self, &how->call->base, &span));
   span.from = y;
   return how->value(fused->call->instance->self, &fused->call->base, &span);

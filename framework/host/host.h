@@ -59,7 +59,6 @@ struct lm_call;
 struct lm_remake {
   lamina_span_fn again; /* of that layer's observer; NULL: nothing is made */
   struct lm_call *call; /* of its backward */
-  const float *x;
   lamina_span_fn value;
 };
 
