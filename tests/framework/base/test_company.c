@@ -106,7 +106,7 @@ static void wait_for(struct partner *partner, const int *cpus, int count, const 
   cr_expect(may_run_on(partner->thread, cpus, count), "%s", what);
 }
 
-Test(company, who_is_kept_off_comes_here_leaves_and_is_free_again_later, .timeout = 120)
+Test(company, who_is_kept_off_comes_here_leaves_and_is_free_again_later)
 {
   struct partner busy = {0}, victim = {0};
   int cpus[2];
@@ -128,7 +128,7 @@ Test(company, who_is_kept_off_comes_here_leaves_and_is_free_again_later, .timeou
   end(&busy);
 }
 
-Test(company, who_is_brought_for_a_moment_may_run_where_it_could, .timeout = 120)
+Test(company, who_is_brought_for_a_moment_may_run_where_it_could)
 {
   struct partner busy = {0}, victim = {0};
   int cpus[2];
@@ -147,7 +147,7 @@ Test(company, who_is_brought_for_a_moment_may_run_where_it_could, .timeout = 120
   end(&busy);
 }
 
-Test(company, who_sleeps_or_is_gone_is_left_alone, .timeout = 60)
+Test(company, who_sleeps_or_is_gone_is_left_alone)
 {
   struct partner sleeper = {.sleeps = true};
   struct lm_company nobody = {0};
